@@ -137,8 +137,9 @@ STORE_CONNECTION_FIELDS: dict[str, dict[str, Any]] = {
     },
     "secret_keys": {
         "label": "Local keys",
-        "description": "What `airflow-elementary keys generate` prints: master keys for a local store, or S3 without "
-        "KMS, and the signing key, which only a writer needs. Stored encrypted and never shown again.",
+        "description": "The content of a file that `airflow-elementary keys generate` writes: master keys for a local "
+        "store, or S3 without KMS, and the signing key, which only a writer needs. Stored encrypted and never shown "
+        "again.",
         "schema": _OPTIONAL_SECRET,
     },
     "keys_file": {

@@ -16,6 +16,7 @@ from airflow_provider_elementary.words import duration
 
 if TYPE_CHECKING:
     from airflow_provider_elementary.hooks.store import ElementaryStoreHook
+    from airflow_provider_elementary.snapshots.manifest import Manifest
 
 _COLOURS = {"pass": "green", "warning": "yellow", "fail": "bold red", "not checked": "dim"}
 
@@ -51,7 +52,7 @@ def add_doctor(parser: argparse.ArgumentParser) -> None:
 
 def _doctor(arguments: argparse.Namespace) -> int:
     enable_metadata_db_connections()
-    found = [*_airflow(), *_store(open_hook(arguments)), _warehouse(arguments.conn_id)]
+    found = [_airflow(), *_store(open_hook(arguments)), _warehouse(arguments.conn_id), *_page()]
     worst = next((each for each in found if each.status == "fail"), None)
     step = worst or next((each for each in found if each.next_step), None)
     next_step = step.next_step if step else "Nothing: everything that was checked works."
@@ -64,14 +65,19 @@ def _doctor(arguments: argparse.Namespace) -> int:
     return FINDING if worst else FINE
 
 
-def _airflow() -> Iterator[Found]:
+def _airflow() -> Found:
     from airflow import __version__
-    from airflow.providers.common.compat.sdk import conf
 
     from airflow_provider_elementary import __version__ as own
+
+    return Found("airflow", "pass", f"Airflow {__version__}, airflow-provider-elementary {own}")
+
+
+def _page() -> Iterator[Found]:
+    from airflow.providers.common.compat.sdk import conf
+
     from airflow_provider_elementary.hooks.store import configured_stores
 
-    yield Found("airflow", "pass", f"Airflow {__version__}, airflow-provider-elementary {own}")
     stores = configured_stores()
     if stores:
         yield Found("page", "pass", f"shows the stores {', '.join(stores)}")
@@ -99,7 +105,7 @@ def _store(hook: ElementaryStoreHook) -> Iterator[Found]:
         yield Found("store", "fail", f"{settings.uri} opens; the connection pins no store_id", step)
     else:
         yield Found("store", "pass", f"{settings.uri} opens, and its id is the pinned one")
-    yield _keys(hook)
+    yield _keys(hook, newest)
     if documents.signer is None:
         yield Found("signing", "warning", "this connection cannot sign: it reads, and takes no snapshots")
     else:
@@ -123,16 +129,24 @@ def _store(hook: ElementaryStoreHook) -> Iterator[Found]:
         yield Found("snapshots", "pass", evidence)
 
 
-def _keys(hook: ElementaryStoreHook) -> Found:
+def _keys(hook: ElementaryStoreHook, newest: Manifest | None) -> Found:
+    from airflow_provider_elementary.snapshots.store_check import describe_keys, opened_categories
+
     if not hook.settings.has_keys:
         step = "Name kms_key_id, secret_keys or keys_file in the store's connection."
         return Found("keys", "warning", "the connection names no keys: only manifests can be read", step)
     try:
-        hook.open_keys()
+        if newest is None:
+            hook.open_keys()
+            return Found("keys", "pass", "the connection names keys; not tried, as there is no snapshot yet")
+        opened, closed = opened_categories(hook.repository, newest)
     except Exception as error:
         message = failure(error)[1]
         return Found("keys", "fail", message, message)
-    return Found("keys", "pass", "the master keys are there")
+    evidence = describe_keys(opened, closed)
+    if closed:
+        return Found("keys", "warning", evidence, str(next(iter(closed.values()))))
+    return Found("keys", "pass", evidence)
 
 
 def _warehouse(conn_id: str) -> Found:

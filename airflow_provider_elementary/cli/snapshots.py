@@ -24,6 +24,7 @@ from airflow_provider_elementary.cli.retention import (
 )
 from airflow_provider_elementary.cli.take import add_take, take
 from airflow_provider_elementary.elementary_schema import Category
+from airflow_provider_elementary.words import plural
 
 if TYPE_CHECKING:
     from airflow_provider_elementary.snapshots.repository import Repository
@@ -153,15 +154,16 @@ def _verify(arguments: argparse.Namespace) -> int:
         for note in report.notes:
             print(f"note: {note}")
         print(
-            f"{report.store} is {report.outcome}: {report.manifests:,} manifests, "
-            f"{report.pruned:,} pruned, {report.files:,} files of {report.size:,} bytes read, "
-            f"{report.opened:,} decrypted with {report.rows:,} rows; "
-            f"{report.results:,} results, {report.answers:,} answers, {report.reports:,} access reports"
+            f"{report.store}: {report.outcome}; {plural(report.manifests, 'manifest')}, "
+            f"{report.pruned:,} pruned, {plural(report.files, 'file')} of {report.size:,} bytes read, "
+            f"{report.opened:,} decrypted with {plural(report.rows, 'row')}; "
+            f"{plural(report.results, 'result')}, {plural(report.answers, 'answer')}, "
+            f"{plural(report.reports, 'access report')}"
         )
         if report.head is not None:
             print(f"anchor: {report.head.sequence}:{report.head.sha256}")
     if report.outcome is Outcome.CANNOT_TELL:
-        say("Some files could not be decrypted: a key is missing here. No problem was found.")
+        say("The keys of this connection do not decrypt some files. The others are as they were written.")
     return report.outcome.exit_status
 
 
@@ -183,6 +185,8 @@ def _restore(arguments: argparse.Namespace) -> None:
         return
     print_table(("table", "rows"), [[table, rows] for table, rows in report.tables.items()])
     print(f"restored snapshot {report.snapshot_id} to {report.target}: {', '.join(report.categories)}")
+    if report.not_decrypted:
+        print(f"not restored, as no key opens them: {', '.join(report.not_decrypted)}")
     _print_unproved(repository)
 
 
@@ -210,12 +214,13 @@ def _prune(arguments: argparse.Namespace) -> None:
         lost = ", ".join(manifest_key(number) for number in report.acknowledged_losses)
         print(f"acknowledged as permanently lost: {lost}")
     print(
-        f"{'would remove' if report.dry_run else 'removed'} {len(report.removed):,} snapshots, "
-        f"{report.uploads:,} unfinished uploads, "
-        f"{report.files:,} files of {report.size:,} bytes, {sum(report.expired.values()):,} expired files"
+        f"{'would remove' if report.dry_run else 'removed'} {plural(len(report.removed), 'snapshot')}, "
+        f"{plural(report.uploads, 'unfinished upload')}, "
+        f"{plural(report.files, 'file')} of {report.size:,} bytes, "
+        f"{plural(sum(report.expired.values()), 'expired file')}"
     )
     if report.waiting:
-        print(f"{report.waiting:,} pruned snapshots stay readable for a day; a later prune deletes their files")
+        print(f"{plural(report.waiting, 'pruned snapshot')} can be read for 24 hours; a later prune deletes the files")
 
 
 def _diff(arguments: argparse.Namespace) -> None:

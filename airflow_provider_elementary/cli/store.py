@@ -11,6 +11,7 @@ from airflow_provider_elementary.cli.exits import FINDING, FINE, UsageError, usa
 from airflow_provider_elementary.cli.options import add_json, add_json_only, add_store, open_hook, open_repository
 from airflow_provider_elementary.cli.output import print_json, print_table
 from airflow_provider_elementary.cli.retention import add_retention, given_anchors, orphan_age_of, retention_of
+from airflow_provider_elementary.words import plural
 
 if TYPE_CHECKING:
     from airflow_provider_elementary.storage.genesis import Predecessor, Trust
@@ -98,11 +99,13 @@ def _maintain(arguments: argparse.Namespace) -> None:
         print_json(report.to_dict())
         return
     merged, pruned = report.compaction, report.prune
-    print(f"merged {merged.files:,} files into {merged.merged_files:,}, wrote {report.pages:,} index pages")
+    pages = plural(report.pages, "index page")
+    print(f"merged {plural(merged.files, 'file')} into {merged.merged_files:,}, wrote {pages}")
     if pruned is not None:
         print(
-            f"pruned {len(pruned.removed):,} of {len(pruned.snapshots):,} snapshots, removed {pruned.files:,} files of "
-            f"{pruned.size:,} bytes; {pruned.waiting:,} pruned snapshots stay readable for a day"
+            f"pruned {len(pruned.removed):,} of {plural(len(pruned.snapshots), 'snapshot')}, removed "
+            f"{plural(pruned.files, 'file')} of {pruned.size:,} bytes; "
+            f"{plural(pruned.waiting, 'pruned snapshot')} can be read for 24 hours"
         )
 
 

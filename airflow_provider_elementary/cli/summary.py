@@ -132,7 +132,7 @@ def show_incidents(console: Console, incidents: Sequence[Incident], verdicts: pa
     if len(ordered) > _INCIDENTS_SHOWN:
         console.print(f"  … and {len(ordered) - _INCIDENTS_SHOWN} more incidents")
     if summary.by_dimension:
-        console.print(f"  {summary.by_dimension:,} anomalies of single dimension values are not listed")
+        console.print(f"  not listed: anomalies of single dimension values ({summary.by_dimension:,})")
 
 
 def _order(incident: Incident) -> tuple[bool, int, timedelta]:

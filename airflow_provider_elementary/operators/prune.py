@@ -109,7 +109,9 @@ class ElementaryPruneSnapshotsOperator(ElementaryStoreOperator):
         counts_removed = (removes, report.files, f"{report.size:,}", report.uploads)
         self.log.info("%s %s files of %s bytes, and %s unfinished uploads", *counts_removed)
         if report.waiting:
-            self.log.info("%s pruned snapshots stay readable for a day; then their files go", report.waiting)
+            self.log.info(
+                "%s pruned snapshots can be read for 24 hours; a later prune deletes the files", report.waiting
+            )
 
 
 class ElementaryMaintainStoreOperator(ElementaryPruneSnapshotsOperator):

@@ -65,6 +65,8 @@ class ElementaryRestoreSnapshotOperator(ElementaryStoreOperator):
             categories = parse_categories(self.categories) if self.categories else None
             report = self.repository.restore(target, self.snapshot, categories=categories)
         self.log.info("restored %s of snapshot %s to %s", plural(report.rows, "row"), report.snapshot_id, report.target)
+        if report.not_decrypted:
+            self.log.warning("not restored, as no key opens them: %s", ", ".join(report.not_decrypted))
         return report.to_dict()
 
 

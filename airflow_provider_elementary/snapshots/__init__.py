@@ -29,7 +29,7 @@ __all__ = [
     "write_snapshot",
 ]
 
-#: A table is split where more rows of it are new: what a worker encrypts in about a minute.
+#: A table with more new rows than this is split: a worker encrypts them in about a minute.
 ROWS_PER_PART = 2_000_000
 
 __getattr__ = lazy_names(

@@ -291,7 +291,7 @@ def _does_not_fit(sequence: int, own: str, named: Parent) -> ChainFinding:
 
 
 def _missing(chain: Chain, stones: Mapping[int, Tombstone], lost: Collection[int], newest: int) -> list[ChainFinding]:
-    # What lies there without proof was found when it was read.
+    # Unproved objects there were reported when they were read.
     there = {*chain.links, *stones, *lost, *(_number(finding.object) for finding in chain.findings)}
     absent = [number for number in range(1, newest + 1) if number not in there]
     findings = []

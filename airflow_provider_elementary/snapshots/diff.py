@@ -36,7 +36,7 @@ _KINDS: Mapping[str, str] = {
 }
 #: Columns that hold a JSON list of what many objects share, by what a person calls one of them.
 _SHARED: Mapping[str, tuple[str, ...]] = {"owner": ("owner", "owner_email", "model_owners"), "tag": ("tags",)}
-#: These differ with every run of dbt, or say only that something else does.
+#: Columns that differ with every run of dbt, or only because another column does.
 _IGNORED = frozenset({"unique_id", "generated_at", "metadata_hash"})
 
 

@@ -109,7 +109,7 @@ def _record_in_time(
             refused.append(raised)
 
     try:
-        # Here, as Airflow answers only the thread of the task.
+        # Opened in this thread: Airflow resolves connections only in the thread of the task.
         thread = threading.Thread(target=work, args=(open_repository(),), name="failed sync", daemon=True)
     except Exception as raised:
         refused.append(raised)
@@ -119,7 +119,7 @@ def _record_in_time(
         if thread.is_alive():
             log.warning("could not record the failed sync: the store did not answer within %g seconds", _PATIENCE)
     for found in refused:
-        # The store may be what failed: the sync's own error is the one to raise, and to log once.
+        # The store itself may have failed: then the sync's own error is the one to raise, and it is logged once.
         if str(found) != str(error):
             said = str(found) if isinstance(found, ElementaryError) else type(found).__name__
             log.warning("could not record the failed sync: %s", said)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Protocol, TypeVar
 
-#: Every N snapshots after the base, a list repeats what those between it and an earlier one added. A store that is
-#: compacted has a new base before the first of them, six syncs after the last.
+#: Every N snapshots after the base, a list repeats what those between it and an earlier one added. In a store that is
+#: compacted every six syncs, the next base comes before the first such list.
 _STEPS = (48, 8)
 
 

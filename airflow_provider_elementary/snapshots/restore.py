@@ -40,7 +40,8 @@ class RestoreReport:
     :param target: where it was restored to.
     :param tables: the rows of each table; those of which the snapshot holds nothing are there and empty.
     :param categories: the categories that were restored.
-    :param expired: categories of which prune withdrew data from this snapshot.
+    :param expired: categories of which prune removed data from this snapshot.
+    :param not_decrypted: categories of the snapshot that the keys do not open, so that their data is missing.
     """
 
     snapshot_id: str
@@ -50,6 +51,7 @@ class RestoreReport:
     tables: dict[str, int]
     categories: tuple[str, ...]
     expired: tuple[str, ...]
+    not_decrypted: tuple[str, ...]
 
     @property
     def rows(self) -> int:
@@ -86,7 +88,7 @@ def restore(
     :raises ValueDoesNotFitError: a value is longer or larger than its type there.
     """
     manifest, expired = without_expired(repository, find_manifest(repository, snapshot))
-    opened = _openable(manifest, repository.keys, categories)
+    opened, refused = _openable(manifest, repository.keys, categories)
     manifest = replace(manifest, files=tuple(file for file in manifest.files if file.category in opened))
     source = SnapshotSource(repository, manifest)
     held = source.tables()
@@ -112,13 +114,19 @@ def restore(
         tables=rows,
         categories=tuple(category.value for category in Category if category in left),
         expired=tuple(category.value for category in expired if category in opened),
+        not_decrypted=tuple(category.value for category in Category if category in refused),
     )
 
 
-def _openable(manifest: Manifest, keys: StoreKeys, wanted: Sequence[Category] | None) -> set[Category]:
-    """Return the categories to restore: those asked for, each of which has to open, or all that open."""
+def _openable(
+    manifest: Manifest, keys: StoreKeys, wanted: Sequence[Category] | None
+) -> tuple[set[Category], set[Category]]:
+    """Return the categories to restore, and those that the keys do not open.
+
+    Each category that was asked for has to open; of all categories, at least one.
+    """
     opened: set[Category] = set()
-    refused: KeyUnavailableError | None = None
+    refused: dict[Category, KeyUnavailableError] = {}
     for name, wrapped in manifest.keys.items():
         category = Category(name)
         if wanted is not None and category not in wanted:
@@ -128,12 +136,12 @@ def _openable(manifest: Manifest, keys: StoreKeys, wanted: Sequence[Category] | 
         except KeyUnavailableError as error:
             if wanted is not None:
                 raise
-            refused = error
+            refused[category] = error
         else:
             opened.add(category)
-    if not opened and refused is not None:
-        raise refused
-    return opened
+    if refused and not opened:
+        raise next(iter(refused.values()))
+    return opened, set(refused)
 
 
 def _load(session: RestoreSession, source: SnapshotSource, table: Table, dialect: Dialect, *, widest: bool) -> int:

@@ -66,8 +66,8 @@ class DrillReport:
         """
         if self.differences:
             raise SnapshotCorruptError(
-                f"Restoring snapshot {self.snapshot_id} gave something else than it holds: "
-                f"{'; '.join(self.differences)}. Verify the store, and restore an older snapshot meanwhile."
+                f"The restored copy of snapshot {self.snapshot_id} differs from what it holds: "
+                f"{'; '.join(self.differences)}. Verify the store, and use an older snapshot meanwhile."
             )
 
 

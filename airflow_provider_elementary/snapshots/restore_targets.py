@@ -96,7 +96,7 @@ class DuckDBTarget:
                 with duckdb.connect(str(draft)) as connection:
                     connection.execute(f"CREATE SCHEMA IF NOT EXISTS {identifier(self.schema, 'duckdb')}")
                     yield _DuckDBSession(connection, self.schema)
-                # Nobody else can reach the draft, and the file has its mode when it gets its name.
+                # The draft is private, and has its final mode before it gets its name.
                 draft.chmod(0o600)
                 # A link fails where a rename would replace.
                 os.link(draft, self.path)

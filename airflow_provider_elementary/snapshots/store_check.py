@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any, Literal
@@ -12,11 +12,13 @@ from typing import Any, Literal
 from airflow_provider_elementary.elementary_schema import Category
 from airflow_provider_elementary.exceptions import ConfigurationError, ElementaryError, KeyUnavailableError, StoreError
 from airflow_provider_elementary.snapshots.lookup import committed_sequences, read_manifest
+from airflow_provider_elementary.snapshots.manifest import Manifest
 from airflow_provider_elementary.snapshots.repository import Repository
 from airflow_provider_elementary.snapshots.store_setup import KmsKey, signer_of
 from airflow_provider_elementary.storage.genesis import Role
 from airflow_provider_elementary.storage.keys import Purpose
 from airflow_provider_elementary.storage.signers import verify_signature
+from airflow_provider_elementary.words import plural
 
 PROBES = "probes/"
 #: Only a refusal proves that credentials may not use a key; one that was not found or disabled proves nothing.
@@ -64,7 +66,7 @@ def describe_reading(repository: Repository) -> str:
     :raises ElementaryError: it cannot be read, or the keys open no category of its newest snapshot.
     """
     sequences = committed_sequences(repository)
-    read = f"{repository.uri}: read {len(sequences):,} snapshots"
+    read = f"{repository.uri}: read {plural(len(sequences), 'snapshot')}"
     if not repository.has_keys:
         keys = "no keys named, so only manifests can be read"
     elif not sequences:
@@ -72,25 +74,32 @@ def describe_reading(repository: Repository) -> str:
         _ = repository.keys
         keys = "keys not tried, as there is no snapshot yet"
     else:
-        keys = _opened(repository, sequences[-1])
+        keys = describe_keys(*opened_categories(repository, read_manifest(repository, sequences[-1])))
     return f"{read}; {keys}; write: not tried (`airflow-elementary store check` on a worker tries it)."
 
 
-def _opened(repository: Repository, sequence: int) -> str:
-    wrapped = read_manifest(repository, sequence).keys
-    refused: KeyUnavailableError | None = None
-    opened = []
-    for name in wrapped:
+def opened_categories(repository: Repository, manifest: Manifest) -> tuple[list[str], dict[str, KeyUnavailableError]]:
+    """Return the categories of a snapshot that the keys open, and why each of the others stays closed.
+
+    :raises KeyUnavailableError: the keys open none.
+    """
+    opened: list[str] = []
+    closed: dict[str, KeyUnavailableError] = {}
+    for name, wrapped in sorted(manifest.keys.items()):
         try:
-            repository.keys.unwrap(Category(name), wrapped[name], Purpose.SNAPSHOT)
+            repository.keys.unwrap(Category(name), wrapped, Purpose.SNAPSHOT)
             opened.append(name)
         except KeyUnavailableError as error:
-            refused = error
-    if refused is not None and not opened:
-        raise refused
-    missing = sorted(set(wrapped) - set(opened))
-    rest = f" (not {', '.join(missing)})" if missing else ""
-    return f"the keys open {len(opened)} of {len(wrapped)} categories of the newest{rest}"
+            closed[name] = error
+    if closed and not opened:
+        raise next(iter(closed.values()))
+    return opened, closed
+
+
+def describe_keys(opened: Sequence[str], closed: Collection[str]) -> str:
+    """Say how many categories of the newest snapshot the keys open, and which they do not."""
+    rest = f" (not {', '.join(closed)})" if closed else ""
+    return f"the keys open {len(opened)} of {len(opened) + len(closed)} categories of the newest{rest}"
 
 
 def check_reader(repository: Repository, kms: Callable[[], Any] | None = None) -> StoreReport:
@@ -146,7 +155,7 @@ def check_store(repository: Repository) -> StoreReport:
     written: list[str] = []
 
     def read() -> str:
-        return f"{len(committed_sequences(repository)):,} snapshots listed"
+        return f"{plural(len(committed_sequences(repository)), 'snapshot')} listed"
 
     def write() -> str:
         if not store.put_if_absent(key, content):
@@ -180,7 +189,7 @@ def check_store(repository: Repository) -> StoreReport:
 def _check_key(repository: Repository, category: Category) -> str:
     made = repository.keys.new_data_key(category, Purpose.CHECK)
     if repository.keys.unwrap(category, made.wrapped, Purpose.CHECK) != made.plaintext:
-        raise StoreError("The data key that was opened is another than the one that was made.")
+        raise StoreError("The data key that was opened differs from the one that was made.")
     return f"a data key made and opened by {made.wrapped.master_key_id}"
 
 

@@ -125,7 +125,6 @@ class StoreSettings:
                 f"The keys file {self.keys_file} of {self.name} cannot be read ({type(error).__name__}). Make it with "
                 "`airflow-elementary keys generate --file`, on every worker, readable by Airflow's user."
             ) from None
-        found = found.get(KEYS_FIELD, found) if isinstance(found, dict) else found
         return _key_texts(found, f"The keys file {self.keys_file} of {self.name}")
 
 
@@ -259,9 +258,6 @@ def _from_json(value: Any) -> Any:
 
 def _secret_keys(value: Any, name: str) -> dict[str, str | list[str]] | None:
     found = _from_json(value)
-    if isinstance(found, dict):
-        # What `keys generate` prints, pasted whole.
-        found = _from_json(found.get(KEYS_FIELD, found))
     return _key_texts(found, f"{KEYS_FIELD} of {name}") if found else None
 
 

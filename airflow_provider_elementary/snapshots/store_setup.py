@@ -22,7 +22,7 @@ from airflow_provider_elementary.storage.genesis import (
     new_salt,
 )
 from airflow_provider_elementary.storage.keys import Keys, LocalKeys
-from airflow_provider_elementary.storage.layout import APPLICATION
+from airflow_provider_elementary.storage.layout import APPLICATION, GENESIS, MANIFESTS
 from airflow_provider_elementary.storage.object_store.store import Store
 from airflow_provider_elementary.storage.signed_documents import Documents
 from airflow_provider_elementary.storage.signers import (
@@ -70,12 +70,18 @@ def create_store(
     :param signing: the key that signs.
     :param recovery_file: a new file for the private half of a recovery key, to be kept offline.
     :param after: the store that it continues.
-    :raises ConfigurationError: there is a store already, or the file is there already; nothing was changed.
+    :raises ConfigurationError: there is a store already, or one without its genesis, or the file is there already;
+        nothing was changed.
     """
     if signing is None:
         raise ConfigurationError(
             f"No signing key for {store.uri}. Name signing_kms_key_id in the connection, or a keys file that "
             "`airflow-elementary keys generate` made."
+        )
+    if store.get(GENESIS) is None and any(True for _ in store.list(MANIFESTS)):
+        raise ConfigurationError(
+            f"{store.uri} holds snapshots whose {GENESIS} was removed. Nothing was changed. Put {GENESIS} back from an "
+            "older version or a copy, or choose an empty prefix."
         )
     salt = new_salt()
     entry = _entry(signing, salt)
@@ -162,7 +168,7 @@ def read_signing_key(path: Path) -> Ed25519Signer:
     """
     try:
         found = json.loads(path.read_text())
-        key = found.get(_RECOVERY_KEY) or found.get("secret_keys", found).get(SIGNING_KEY)
+        key = found.get(_RECOVERY_KEY) or found.get(SIGNING_KEY)
     except (OSError, ValueError, AttributeError, RecursionError) as error:
         raise ConfigurationError(
             f"The key file {path} cannot be read ({type(error).__name__}). Name the file that `keys generate` or "

@@ -29,7 +29,7 @@ from airflow_provider_elementary.storage.tls import require_tls
 
 KEY_BYTES = 32
 _NONCE_BYTES = 12
-# What KMS answers to a request that is fine: asking again may help.
+# Errors of KMS for a valid request: a retry may help.
 _KMS_BUSY = frozenset(
     {
         "ThrottlingException",
@@ -39,7 +39,7 @@ _KMS_BUSY = frozenset(
         "ExpiredTokenException",
     }
 )
-# A key that waits for its deletion is in the wrong state; one whose time is over is not found.
+# A key that is scheduled for deletion has an invalid state; a deleted one is not found.
 _KMS_DELETED = frozenset({"KMSInvalidStateException", "NotFoundException"})
 
 
@@ -184,7 +184,7 @@ class LocalKeys:
         except (InvalidTag, ValueError):
             raise KeyUnavailableError(
                 f"Master key {_fingerprint(master)} for {category.label} does not open what {wrapped.master_key_id} "
-                "wrapped. Give the key that the snapshot was written with, after the one that replaced it."
+                "wrapped. Give the key that the snapshot was written with; if it was replaced, list it after the new."
             ) from None
 
     def master_key_id(self, category: Category, context: Mapping[str, str]) -> str:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from airflow_provider_elementary.elementary_schema import Category
     from airflow_provider_elementary.storage.object_store.store import Store
 
-#: Who wrote something. It is in the encryption context of every wrapped key: under another name, none of them opens.
+#: Names this application in the encryption context of every wrapped key: under another name, no key opens.
 APPLICATION = "airflow-provider-elementary"
 
 GENESIS = "store.json"

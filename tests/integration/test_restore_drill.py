@@ -84,7 +84,7 @@ def test_a_lost_row_and_a_changed_value_are_named(
     report = drill(rest.repository)
 
     assert report.differences == (difference,)
-    with pytest.raises(SnapshotCorruptError, match="gave something else than it holds"):
+    with pytest.raises(SnapshotCorruptError, match="differs from what it holds"):
         report.require()
 
 

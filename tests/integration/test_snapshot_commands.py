@@ -64,7 +64,7 @@ def test_verify_prints_the_anchor_to_keep(run: Run, rest: Rest) -> None:
 
     assert status == 0
     assert f"anchor: 3:{digest_of(rest, 3)}" in printed
-    assert "is not anchored: 3 manifests, 0 pruned" in printed
+    assert "not anchored; 3 manifests, 0 pruned" in printed
 
 
 def test_verify_fails_and_names_what_is_changed(run: Run, rest: Rest, manifests: list[Manifest]) -> None:
@@ -121,7 +121,7 @@ def test_prune_leaves_a_store_that_verifies(run: Run) -> None:
     verified, printed = run("verify")
 
     assert (pruned, verified) == (0, 0)
-    assert "1 manifests, 2 pruned" in printed
+    assert "1 manifest, 2 pruned" in printed
 
 
 def test_diff_counts_rows(run: Run, manifests: list[Manifest]) -> None:

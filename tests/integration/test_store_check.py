@@ -197,7 +197,7 @@ class TestTheTestButton:
         works, message = ElementaryStoreHook("store").test_connection()
 
         assert works
-        assert "read 1 snapshots; the keys open 6 of 6 categories of the newest; write: not tried" in message
+        assert "read 1 snapshot; the keys open 6 of 6 categories of the newest; write: not tried" in message
         assert {path: path.stat().st_mtime_ns for path in rest.folder.rglob("*")} == before
 
     @pytest.mark.parametrize(

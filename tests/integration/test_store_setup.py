@@ -16,6 +16,7 @@ from airflow_provider_elementary.snapshots.store_setup import (
 )
 from airflow_provider_elementary.snapshots.verify import verify
 from airflow_provider_elementary.storage.genesis import Predecessor
+from airflow_provider_elementary.storage.layout import GENESIS
 from airflow_provider_elementary.storage.object_store.local import LocalStore
 from airflow_provider_elementary.storage.outcomes import Outcome
 from airflow_provider_elementary.storage.signers import Ed25519Signer
@@ -53,6 +54,18 @@ def test_a_lost_signing_key_is_replaced_by_the_recovery_key(rest: Rest, tmp_path
     assert (report.outcome, report.manifests) == (Outcome.NOT_ANCHORED, 2)
     with pytest.raises(ConfigurationError, match=f"Signing key {lost.key_id} may not sign"):
         take_with(rest, tmp_path, store_id, lost, "3")
+
+
+def test_no_store_is_created_over_one_whose_genesis_is_gone(rest: Rest, tmp_path: Path) -> None:
+    signer = new_signer()
+    take_with(rest, tmp_path, create_store(rest.store, rest.keys, signer).store_id, signer, "1")
+    rest.path(GENESIS).unlink()
+
+    with pytest.raises(ConfigurationError, match=r"holds snapshots whose store\.json was removed"):
+        create_store(rest.store, rest.keys, new_signer(), recovery_file=tmp_path / "recovery.json")
+
+    assert not rest.path(GENESIS).exists()
+    assert not (tmp_path / "recovery.json").exists()
 
 
 def test_the_old_key_introduces_a_new_one(rest: Rest, tmp_path: Path) -> None:

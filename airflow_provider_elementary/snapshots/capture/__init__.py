@@ -160,7 +160,7 @@ def _capture(
     open_source: OpenSource | None,
 ) -> _Written:
     """Write the files of a snapshot, of a full one where the source turns out not to continue its parent."""
-    # Before the tables are held: what is counted later is then seen the next time, and nothing is missed.
+    # Before the tables are held: a change in between is then counted by the next sync, and none is missed.
     changes = read_changes(source.warehouse)
     _advise_indexes(source)
     source.hold()

@@ -52,9 +52,9 @@ log = logging.getLogger(__name__)
 _COMMIT_ATTEMPTS = 5
 #: How many of the newest manifests are searched for the commit of a run: retries follow soon, and each is a request.
 _RECENT = 8
-#: Of these, compactions in between included: the first one of a store commits one for each day.
+#: The most manifests that are looked at, compactions included: the first run of a compaction commits one for each day.
 _RECENT_NUMBERS = 64
-#: What is signed to see whether the key does; nothing reads it.
+#: A document that is signed only to try the signing key; it is not stored.
 _PROBE = Codec(Parent, "probe", "")
 
 
@@ -82,7 +82,7 @@ def commit(repository: Repository, manifest: Manifest, plan: Plan) -> Manifest |
             lost_until=lost_until,
         )
         if head is not None and head.document.created_at > manifest.created_at:
-            # A clock that went back, or a snapshot that took longer than the next: times go by the numbers.
+            # The clock went back, or this snapshot took longer than the next: a later number never has an earlier time.
             manifest = replace(manifest, created_at=head.document.created_at)
         if plan.base is None and head is not None:
             manifest = replace(manifest, epoch=head.document.epoch + (1 if plan.is_new_epoch else 0))
@@ -133,7 +133,7 @@ def write_manifest(repository: Repository, manifest: Manifest, before: ManifestD
 
 
 def require_writer(repository: Repository) -> None:
-    """Raise unless manifests can be signed here, and before the first snapshot, unless only one of two writers wins.
+    """Raise where manifests cannot be signed here; before the first snapshot, also where two writers would both win.
 
     :raises StoreRefusedError: of two writers that create one object, both would win; or this machine's clock is wrong.
     :raises ConfigurationError: no signer or no store id is named, or its key may not sign in this store.
@@ -144,7 +144,7 @@ def require_writer(repository: Repository) -> None:
     number = head.document.sequence + 1 if head else 1
     repository.documents.encode("probe", _PROBE, Parent(number, ""), Role.STORE, number=number)
     if head is None:
-        # The store may have been copied to a place that the one who created it has not tried.
+        # The store may have been copied to another server since it was created.
         repository.store.probe()
 
 

@@ -10,7 +10,7 @@ from airflow_provider_elementary.elementary_schema import TABLES, Category
 from airflow_provider_elementary.snapshots.manifest import FileEntry
 from airflow_provider_elementary.storage.file_binding import WHOLE_BYTES
 
-#: Fewer snapshots than that are not merged.
+#: The fewest new snapshots that are merged.
 SNAPSHOTS = 6
 #: The ``part`` of merged files; until their day is over, they are not merged again.
 MERGED = "merged"

@@ -121,7 +121,7 @@ def prune(
     :raises StoreError: objects could not be deleted.
     :raises StoreRefusedError: this machine's clock differs from the store's.
     """
-    # Before anything is decided: without a pin nothing is proved, and who cannot sign may not remove.
+    # First: without a pinned id nothing is proved, and a connection that cannot sign must not remove.
     if dry_run:
         repository.documents.require_pin()
     else:
@@ -130,7 +130,7 @@ def prune(
     store = repository.store
     acknowledged_losses = require_intact_chain(repository, anchors, acknowledge_loss)
     if not dry_run:
-        # By a clock that is ahead, the grace of what is still read would be over.
+        # With a clock that is ahead, the 24 hours for readers would end too early.
         require_clock(store)
         drop_expired_queries(repository, now, retention.category_days)
     records = list(read_records(repository))

@@ -11,7 +11,7 @@ from typing import Any
 from airflow_provider_elementary.elementary_schema import Category
 from airflow_provider_elementary.exceptions import ConfigurationError
 
-#: As a count: keep the newest of every hour, day, … that there ever was.
+#: As a count: no limit.
 ALL = -1
 
 

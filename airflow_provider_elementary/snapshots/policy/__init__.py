@@ -27,7 +27,7 @@ _HASHED_WITHOUT_RAW_VALUES = (
 _NEEDS_CARE = frozenset({Sensitivity.RAW_VALUES, Sensitivity.SQL_TEXT, Sensitivity.SECRETS})
 
 
-#: More days than any history has; a time so long ago still has a date.
+#: More days than any history has, and few enough for a date to be computed.
 _MOST_DAYS = 100_000
 
 

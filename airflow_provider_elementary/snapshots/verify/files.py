@@ -22,7 +22,7 @@ from airflow_provider_elementary.storage.object_store.store import Store
 from airflow_provider_elementary.storage.parallel import in_parallel
 from airflow_provider_elementary.storage.records.result_document import ResultFile
 
-#: What is read of a file beyond it waits on the disk; several files are read at once.
+#: Bytes of a file that are kept in memory; the rest goes to the disk, as several files are read at once.
 _SPOOL_BYTES = WHOLE_BYTES
 
 

@@ -305,7 +305,7 @@ def _link(folder: int, draft: str, name: str) -> bool:
         os.link(draft, name, src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=False)
     except FileExistsError:
         return False
-    # A name survives a power cut once its directory is written.
+    # A new name survives a power failure only once its directory is synced.
     os.fsync(folder)
     return True
 

@@ -40,9 +40,9 @@ from airflow_provider_elementary.times import utc_now, without_zone
 
 # botocore retries a request, but not the reading of an answer that breaks off.
 _READ_PAUSES = (0.5, 1.0, 2.0)
-# What one request deletes at most.
+# The most objects that one request deletes.
 _DELETED_AT_ONCE = 1_000
-# Nobody is there whom a writer that is refused as often could wait for.
+# After this many refusals, another writer cannot be the reason.
 _CONFLICTS = 3
 _BROKEN_OFF = (IncompleteReadError, ReadTimeoutError, ResponseStreamingError)
 

@@ -57,7 +57,7 @@ class Upload(io.RawIOBase):
         """Discard the parts that were sent, within seconds."""
         if self._upload_id is None:
             return
-        # Prune discards what a store that does not answer keeps.
+        # If the store does not answer, prune removes the upload later.
         cleaning = in_background("s3-upload", self._clean_up, self._upload_id)
         if not self._store.is_silent and not ends_within(cleaning, 2 * CLOSE_SECONDS):
             self._store.is_silent = True

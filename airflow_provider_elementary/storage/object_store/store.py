@@ -198,7 +198,7 @@ def require_store_uri(uri: str) -> None:
             "The store's URI is not valid. Use s3://bucket/prefix or file:///absolute/directory."
         ) from None
     if "@" in parts.netloc or parts.query or parts.fragment:
-        # Not repeated: what stands there may be a password.
+        # The error does not repeat the URI, which may hold a password.
         raise ConfigurationError(
             "The store's URI holds credentials, a query or a fragment. Use s3://bucket/prefix or "
             "file:///absolute/directory, and name credentials in the connection."

@@ -56,7 +56,7 @@ def claim_signed(
     if found.is_whole:
         try:
             there = decode(found.content)
-            # A request that was repeated, as its answer was lost, finds what it wrote itself.
+            # A request that was repeated because its answer was lost finds its own object.
             return signed if there.sha256 == signed.sha256 else None
         except UnprovedError:
             pass

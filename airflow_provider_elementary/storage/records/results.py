@@ -190,7 +190,7 @@ def find_result(opened: OpenStore, key: str) -> Result | None:
     :raises SnapshotCorruptError: it is proved, and not valid.
     """
     if not isinstance(key, str) or not is_result(key):
-        raise UnprovedError("What should be the key of a result is none. Run the task that computes it again.")
+        raise UnprovedError("The key of a result is not valid. Run the task that computes the result again.")
     found = opened.documents.read(key, RESULT, Role.RESULTS)
     return checked_result(found.document, key) if found is not None else None
 

@@ -11,6 +11,7 @@ import pytest
 
 from airflow_provider_elementary.cli.main import main
 from airflow_provider_elementary.sample import build_sample
+from airflow_provider_elementary.storage.keys import LocalKeys
 from tests.support.connections import duckdb_file, local_store
 
 Connect = Callable[[str, Mapping[str, object]], str]
@@ -21,6 +22,7 @@ def doctor(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, dict[
     """Run ``doctor`` and return its exit status and what it found."""
 
     def run(*arguments: str) -> tuple[int, dict[str, Any]]:
+        capsys.readouterr()
         status = main(["doctor", "--json", *arguments])
         return status, json.loads(capsys.readouterr().out)
 
@@ -61,6 +63,24 @@ def test_a_store_without_snapshots_asks_for_the_first(
     assert {shown[part] for part in ("airflow", "page", "store", "keys", "signing", "warehouse")} == {"pass"}
     assert shown["snapshots"] == "warning"
     assert found["next_step"].startswith("Trigger the DAG elementary_snapshot")
+
+
+def test_a_category_without_its_key_is_named(
+    doctor: Callable[..., tuple[int, dict[str, Any]]], airflow_connection: Connect, tmp_path: Path
+) -> None:
+    keys = LocalKeys.generate()
+    airflow_connection("writer", local_store(tmp_path / "store", keys))
+    airflow_connection("sample", duckdb_file(build_sample(tmp_path / "sample.duckdb")))
+    assert main(["snapshot", "take", "--store-conn-id", "writer", "--conn-id", "sample", "--json"]) == 0
+    del keys["failed_rows_sample"]
+    airflow_connection("reader", local_store(tmp_path / "store", keys))
+
+    _, found = doctor("--store-conn-id", "reader", "--conn-id", "sample")
+
+    evidence = next(check["evidence"] for check in found["checks"] if check["part"] == "keys")
+    assert statuses(found)["keys"] == "warning"
+    assert evidence == "the keys open 5 of 6 categories of the newest (not failed_rows_sample)"
+    assert found["next_step"].startswith("No master key for Failed rows sample")
 
 
 def test_people_read_a_table_and_the_next_step(

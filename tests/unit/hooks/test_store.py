@@ -18,7 +18,7 @@ from airflow_provider_elementary.exceptions import ConfigurationError, Connectio
 from airflow_provider_elementary.hooks.store import DEFAULT_STORE, ElementaryStoreHook, suggested_stores
 from airflow_provider_elementary.snapshots import LocalKeys
 from airflow_provider_elementary.snapshots.policy.choices import PolicyChoices
-from airflow_provider_elementary.snapshots.store_settings import KEYS_FIELD, StoreSettings
+from airflow_provider_elementary.snapshots.store_settings import StoreSettings
 from airflow_provider_elementary.snapshots.store_setup import new_local_keys, write_private_file
 from tests.support.connections import local_store
 
@@ -167,11 +167,7 @@ def test_a_store_without_keys_reads_manifests_and_opens_nothing(hook: Open, tmp_
         _ = repository.keys
 
 
-@pytest.mark.parametrize(
-    "spelling",
-    [MASTER_KEYS, json.dumps(MASTER_KEYS), json.dumps({KEYS_FIELD: MASTER_KEYS})],
-    ids=["object", "text of a form", "pasted from keys generate"],
-)
+@pytest.mark.parametrize("spelling", [MASTER_KEYS, json.dumps(MASTER_KEYS)], ids=["object", "text of a form"])
 def test_local_keys_come_from_the_connection(hook: Open, tmp_path: Path, spelling: object) -> None:
     keys = hook(uri=tmp_path.as_uri(), secret_keys=spelling).open_keys()
 
