@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cached_property
 from types import MappingProxyType
 from typing import Literal
 
@@ -114,7 +115,11 @@ class Table:
 
     def column(self, name: str) -> Column | None:
         """Return the column of that name (any case), or None where the catalog does not know it."""
-        return next((column for column in self.known_columns if column.name == name.lower()), None)
+        return self._by_name.get(name.lower())
+
+    @cached_property
+    def _by_name(self) -> Mapping[str, Column]:
+        return {column.name: column for column in self.known_columns}
 
 
 def _columns(

@@ -74,6 +74,8 @@ class EncryptedFile:
             self._writer = self._start(schema.empty_table())
         self._target.begin_footer()
         self._writer.close()
+        # Arrow's allocator would keep what row groups took; given back after each, it costs a fault for every page.
+        pa.default_memory_pool().release_unused()
 
     @property
     def binding(self) -> FileBinding:
@@ -91,8 +93,6 @@ class EncryptedFile:
         if self._waiting:
             self._encode(pa.Table.from_batches(self._waiting))
         self._waiting, self._waiting_rows, self._waiting_bytes = [], 0, 0
-        # Arrow's allocator would keep what a row group took, for every thread that had a hand in it.
-        pa.default_memory_pool().release_unused()
 
     def _encode(self, group: pa.Table) -> None:
         self._writer = self._writer or self._start(group)

@@ -36,10 +36,11 @@ class FileBinding:
     :param rows: how many rows.
     :param size: bytes.
     :param sha256: of all bytes, hexadecimal.
-    :param footer_size: the bytes at its end that hold the encrypted footer, its length and the format's name.
-    :param footer_sha256: of these bytes.
+    :param footer_size: the bytes at its end that hold the encrypted footer, its length and the format's name; 0 of a
+        file of at most 8 MiB, which is always read whole.
+    :param footer_sha256: of these bytes; of such a file empty.
     :param row_groups: of each row group the SHA-256 of the bytes from the end of the one before it, or from the file's
-        beginning, to its own end; none of a file of at most 8 MiB, which is always read whole.
+        beginning, to its own end; none of such a file.
     """
 
     rows: int
@@ -92,13 +93,14 @@ class HashingTarget(io.RawIOBase):
 
     def binding(self, rows: int) -> FileBinding:
         """Return what is to be said of the file, once its footer is written."""
+        has_parts = self._size > WHOLE_BYTES
         return FileBinding(
             rows=rows,
             size=self._size,
             sha256=self._whole.hexdigest(),
-            footer_size=self._size - self._part_start,
-            footer_sha256=self._part.hexdigest(),
-            row_groups=tuple(self._row_groups) if self._size > WHOLE_BYTES else (),
+            footer_size=self._size - self._part_start if has_parts else 0,
+            footer_sha256=self._part.hexdigest() if has_parts else "",
+            row_groups=tuple(self._row_groups) if has_parts else (),
         )
 
     def abandon(self) -> None:

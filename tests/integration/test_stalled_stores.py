@@ -34,7 +34,7 @@ from tests.support.little_project import small_world
 
 Connect = Callable[[str, Mapping[str, object]], str]
 
-#: Two parts of 8 MiB and a smaller one.
+#: Parts of 5 MiB, of which two go up at a time.
 LARGE = os.urandom(20 * 1024 * 1024)
 #: Two attempts of a second each, and what cleaning up may take.
 MARGIN = 2 * 1 + 30.0

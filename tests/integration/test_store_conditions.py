@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     pass
 
 PATIENT = Config(retries={"mode": "standard", "max_attempts": 3})
-#: Two parts of 8 MiB and a smaller one.
+#: Parts of 5 MiB, of which two go up at a time.
 LARGE = os.urandom(17 * 1024 * 1024)
 
 

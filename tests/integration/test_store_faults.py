@@ -39,7 +39,7 @@ from tests.support.signing import opened
 if TYPE_CHECKING:
     pass
 
-#: Two parts of 8 MiB and a smaller one.
+#: Parts of 5 MiB, of which two go up at a time.
 LARGE = os.urandom(20 * 1024 * 1024)
 PATIENT = Config(retries={"mode": "standard", "max_attempts": 5})
 HASTY = Config(retries={"mode": "standard", "max_attempts": 2}, read_timeout=1)

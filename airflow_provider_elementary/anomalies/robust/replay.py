@@ -30,6 +30,7 @@ from airflow_provider_elementary.anomalies.robust.series import (
     values_of,
 )
 from airflow_provider_elementary.anomalies.robust.series_spool import Spool
+from airflow_provider_elementary.anomalies.robust.siblings import flag_once
 from airflow_provider_elementary.anomalies.robust.state import (
     ModelState,
     SeriesStates,
@@ -160,7 +161,7 @@ class Replay:
         keep(states())
         resumed = int(found.is_resumed.sum())
         return Replayed(
-            verdicts=pa.concat_tables(verdicts).take(pa.array(np.argsort(by_series))),
+            verdicts=flag_once(pa.concat_tables(verdicts).take(pa.array(np.argsort(by_series))), parameters.siblings),
             resumed=resumed,
             replayed=int(found.is_here.sum()) - resumed,
         )

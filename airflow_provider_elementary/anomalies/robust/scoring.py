@@ -34,6 +34,7 @@ from airflow_provider_elementary.anomalies.robust.series import (
     day_of,
     steps,
 )
+from airflow_provider_elementary.anomalies.robust.siblings import flag_once
 from airflow_provider_elementary.anomalies.robust.state import SeriesStates
 from airflow_provider_elementary.anomalies.schema import VERDICT_SCHEMA, series_metrics
 
@@ -67,7 +68,7 @@ def score(
     configured, said = SeriesConfigurations.of(configurations, arguments), feedback_of(feedback)
     buckets = buckets_of(metrics, lambda keys: SeriesSettings.of(keys, configured, said, adapter))
     states = SeriesStates.resumed(buckets.keys, buckets.frequency)
-    return score_buckets(metrics, buckets, states, model, configured)
+    return flag_once(score_buckets(metrics, buckets, states, model, configured), model.siblings)
 
 
 def split_parameters(given: Mapping[str, Any]) -> tuple[ModelParameters, dict[str, Any]]:

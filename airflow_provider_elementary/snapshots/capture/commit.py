@@ -37,7 +37,7 @@ from airflow_provider_elementary.snapshots.manifest_document import (
     generation_of,
     manifest_of,
 )
-from airflow_provider_elementary.snapshots.prune_record import newest_record
+from airflow_provider_elementary.snapshots.prune_record import PruneRecord, known_record, newest_record
 from airflow_provider_elementary.storage.documents import Codec
 from airflow_provider_elementary.storage.genesis import Role
 from airflow_provider_elementary.storage.layout import data_folder, generation_key, manifest_key
@@ -46,6 +46,7 @@ from airflow_provider_elementary.storage.records.claim import claim
 if TYPE_CHECKING:
     from airflow_provider_elementary.snapshots.repository import Repository
     from airflow_provider_elementary.storage.object_store.store import Store
+    from airflow_provider_elementary.storage.signed_documents import Signed
 
 log = logging.getLogger(__name__)
 
@@ -113,7 +114,7 @@ def write_manifest(repository: Repository, manifest: Manifest, before: ManifestD
         generation, reference = begun.document, Reference(name, begun.sha256)
     base = before.base if before is not None and manifest.kind != "compaction" else number
     earlier = list_before(repository, number, base, generation)
-    record = newest_record(repository)
+    record = _record_for(repository, manifest, before)
     document = document_of(
         manifest,
         generation,
@@ -130,6 +131,20 @@ def write_manifest(repository: Repository, manifest: Manifest, before: ManifestD
     write_pages(repository, number)
     added = (entries(signed.document, generation), signed.document.dropped)
     return manifest_of(signed.document, signed.sha256, generation, merge([(earlier, ()), added]))
+
+
+def _record_for(
+    repository: Repository, manifest: Manifest, before: ManifestDocument | None
+) -> Signed[PruneRecord] | None:
+    """Return the prune record that a manifest names: the newest one.
+
+    A compaction takes seconds, so the one that it read first does, unless the snapshot before knows a newer one.
+    """
+    if manifest.kind == "compaction" and before is not None:
+        known, named = known_record(repository), before.prune_record
+        if named is None or (known is not None and known.document.sequence >= named.sequence):
+            return known
+    return newest_record(repository)
 
 
 def require_writer(repository: Repository) -> None:

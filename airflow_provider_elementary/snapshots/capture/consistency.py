@@ -154,7 +154,7 @@ class Tally:
         self.taken[table.name] += pc.sum(taken).as_py() or 0
         if table.watermark is None:
             return
-        waiting = batch.filter(pc.invert(taken))
+        waiting = batch.slice(0, 0) if pc.all(taken).as_py() else batch.filter(pc.invert(taken))
         self.waiting[table.name] += waiting.num_rows
         self.waiting_from = earliest_of(self.waiting_from, pc.min(waiting[table.watermark]).as_py())
         self._count_age(table, batch[table.watermark].filter(taken))

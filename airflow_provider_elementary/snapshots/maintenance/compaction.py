@@ -43,7 +43,7 @@ _ATTEMPTS = 5
 REQUESTS = 100
 #: Of these: for the genesis, its signers, names, the newest page, prune records, the generation and the commit; and for
 #: a further commit of a run. The manifests of the list and pages of the index are added.
-_BESIDES, _BESIDES_NEXT = 12, 8
+_BESIDES, _BESIDES_NEXT = 11, 7
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
@@ -69,8 +70,9 @@ def next_merges(
     newest = max((file.max_watermark for file in files if file.max_watermark is not None), default="")[:10]
     fresh = [file for file in files if file.part != MERGED or (file.max_watermark or "")[:10] < newest]
     merges = [merge for merge in _merges(fresh, without) if len(merge.snapshots) > 1]
-    writers = {(merge.day, snapshot) for merge in merges for snapshot in merge.snapshots}
-    if len(writers) < SNAPSHOTS:
+    written = Counter((merge.day, snapshot) for merge in merges for snapshot in merge.snapshots)
+    # What a run left over of a snapshot does not count as much as a whole one.
+    if len(written) < SNAPSHOTS or written.total() < SNAPSHOTS * max(written.values()):
         return []
     oldest = min(merge.day for merge in merges)
     chosen: dict[tuple[str, Category], Merge] = {}

@@ -13,8 +13,9 @@ from airflow_provider_elementary.timeouts import CLOSE_SECONDS, UPLOAD_SECONDS, 
 if TYPE_CHECKING:
     from airflow_provider_elementary.storage.object_store.s3 import S3Store
 
-# Parts grow by this much every thousand parts: S3 takes 10,000 of them, which so hold 440 GB.
-_PART_BYTES = 8 * 1024 * 1024
+# The least that S3 takes, as each open file has a few in memory. Parts grow by this much every thousand parts: S3 takes
+# 10,000 of them, which so hold 288 GB.
+_PART_BYTES = 5 * 1024 * 1024
 _PARTS_IN_FLIGHT = 2
 
 

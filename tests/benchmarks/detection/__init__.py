@@ -2,7 +2,8 @@
 
 ``python -m tests.benchmarks detection [--method robust elementary] [--corpus nab] [--by family kind]`` prints one line
 per corpus and method, and tables by family and kind; it says so where no corpora lie beside the checkout.
-``--pictures FOLDER`` draws some series, ``--parameter doubt=0.01`` tries another value of a robust parameter.
+``--pictures FOLDER`` draws some series, ``--parameter doubt=0.01`` tries another value of a robust parameter,
+``--dimensions`` takes ids such as ``flights/carrier/AA/row_count`` as values of a table's dimension.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--by", nargs="*", choices=("family", "kind"), default=[])
     parser.add_argument("--parameter", action="append", default=[], metavar="NAME=NUMBER", help="of the robust method")
     parser.add_argument("--pictures", metavar="FOLDER", help="also draw some series with their verdicts, as SVG")
+    parser.add_argument("--dimensions", action="store_true", help="ids of four parts are values of dimensions")
     given = parser.parse_args(arguments)
     from tests.benchmarks.detection.corpora import corpora, missing
 
@@ -36,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     pairs = (text.split("=") for text in given.parameter)
     parameters = {name: float(number) for name, number in pairs}
     print_heading()
-    for corpus in corpora(given.corpus):
+    for corpus in corpora(given.corpus, has_dimensions=given.dimensions):
         for method in given.method:
             print_accuracy(corpus, method, given.by, parameters)
         if given.pictures:

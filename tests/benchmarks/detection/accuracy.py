@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from airflow_provider_elementary.anomalies import detect
-from tests.benchmarks.detection.corpora import LabelledCorpus, evaluator
+from tests.benchmarks.detection.corpora import LabelledCorpus, evaluator, series_ids
 
 _FIGURES = ("events", "detected", "false_alarms", "P", "R", "F1", "FA100")
 _DRAWS = 500
@@ -78,7 +78,7 @@ def _aligned(corpus: LabelledCorpus, found: pa.Table) -> tuple[Any, Any]:
 
     frame = pd.DataFrame(
         {
-            "series_id": found["full_table_name"].to_pylist(),
+            "series_id": series_ids(found),
             "bucket_start": found["bucket_start"].to_numpy(),
             "score": found["score"].to_numpy(zero_copy_only=False),
             "is_anomaly": found["is_anomalous"].to_numpy(zero_copy_only=False).astype(int),

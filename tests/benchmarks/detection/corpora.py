@@ -16,6 +16,8 @@ import pyarrow.parquet as pq
 
 FOLDER = Path(__file__).parents[3] / ".." / "shared" / "detection"
 NAMES = ("corpus", "real_injected", "real_daily", "cloud_monitoring", "nab")
+#: Parts of an id that names a value of a dimension.
+_PARTS = 4
 _BUCKET = {"D": np.timedelta64(1, "D"), "h": np.timedelta64(1, "h")}
 
 
@@ -23,7 +25,7 @@ _BUCKET = {"D": np.timedelta64(1, "D"), "h": np.timedelta64(1, "h")}
 class LabelledCorpus:
     """One corpus.
 
-    :ivar metrics: its series as the metrics of tables; the table's name is the series' id.
+    :ivar metrics: its series as the metrics of tables; :func:`series_ids` says which series a row is of.
     :ivar truth: the evaluator's own reading of it.
     """
 
@@ -43,11 +45,23 @@ def missing() -> str | None:
     return None
 
 
-def corpora(names: Sequence[str] = NAMES) -> Iterator[LabelledCorpus]:
-    """Yield the public corpora."""
+def corpora(names: Sequence[str] = NAMES, *, has_dimensions: bool = False) -> Iterator[LabelledCorpus]:
+    """Yield the public corpora.
+
+    :param has_dimensions: a series whose id has four parts is that of a value of a table's dimension.
+    """
     for name in names:
         rows = pq.read_table(_file(name))
-        yield LabelledCorpus(name, _metrics(rows), evaluator().Corpus(str(_file(name))))
+        metrics = _metrics(rows)
+        metrics = _with_dimensions(metrics) if has_dimensions else metrics
+        yield LabelledCorpus(name, metrics, evaluator().Corpus(str(_file(name))))
+
+
+def series_ids(verdicts: pa.Table) -> list[str]:
+    """Return the id of each row's series."""
+    names = ("full_table_name", "dimension", "dimension_value", "column_name")
+    columns = (verdicts[name].to_pylist() for name in names)
+    return ["/".join(filter(None, parts)) for parts in zip(*columns, strict=True)]
 
 
 @cache
@@ -81,3 +95,14 @@ def _metrics(rows: pa.Table) -> pa.Table:
             "metric_value": rows["value"],
         }
     )
+
+
+def _with_dimensions(metrics: pa.Table) -> pa.Table:
+    """Return metrics whose ids of four parts name a table, a dimension, a value of it and a metric."""
+    for place, name in reversed([*enumerate(("full_table_name", "dimension", "dimension_value", "column_name"))]):
+        parts = [series.split("/") for series in metrics["full_table_name"].to_pylist()]
+        column = [each[place] if len(each) == _PARTS else None for each in parts]
+        if name == "full_table_name":
+            column = [first or "/".join(each) for first, each in zip(column, parts, strict=True)]
+        metrics = metrics.set_column(metrics.column_names.index(name), name, pa.array(column, pa.string()))
+    return metrics

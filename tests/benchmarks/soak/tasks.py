@@ -37,7 +37,7 @@ from airflow_provider_elementary.snapshots.restore import restore
 from airflow_provider_elementary.snapshots.restore_drill import drill
 from airflow_provider_elementary.snapshots.restore_targets import DuckDBTarget
 from airflow_provider_elementary.snapshots.verify import verify
-from airflow_provider_elementary.source import read_all
+from airflow_provider_elementary.source import Source, read_all
 from airflow_provider_elementary.storage.keys import DataKey, Keys, WrappedKey
 from airflow_provider_elementary.storage.object_store.s3 import S3Store
 from airflow_provider_elementary.storage.outcomes import Outcome
@@ -51,7 +51,7 @@ if TYPE_CHECKING:
 
 POLICY = Policy(categories=tuple(Category), failed_rows_days=100_000)
 RETENTION = Retention(keep_last=48, keep_daily=14, keep_weekly=6, category_days={Category.FAILED_ROWS_SAMPLE.value: 21})
-#: Of these, rows leave a snapshot that is kept.
+#: Of this table, rows leave a snapshot that is kept; of the others, the columns of the sample.
 EXPIRING = "test_result_rows"
 _VIEWS = ("", "tables", "tests", "runs", "freshness", "coverage", "incidents", "snapshots", "access")
 
@@ -224,9 +224,7 @@ class Places:
     def digest(self, snapshot: str) -> dict[str, str]:
         """Return a digest of each table of a snapshot, in which the order of rows does not count."""
         source = self.repository().source(snapshot)
-        return {
-            table: _digest(_bag(_columns(read_all(source, table)))[1]) for table in source.tables() if table != EXPIRING
-        }
+        return {table: _digest(_bag(_kept(source, table))[1]) for table in source.tables() if table != EXPIRING}
 
     def _compared(
         self,
@@ -291,6 +289,12 @@ def _may_be_gone(
 
 def _columns(table: Any) -> tuple[list[str], list[list[Any]]]:
     return table.column_names, [column.to_pylist() for column in table.columns]
+
+
+def _kept(source: Source, table: str) -> tuple[list[str], list[list[Any]]]:
+    rows = read_all(source, table)
+    expiring = {column.name for column in TABLES[table].known_columns if column.category is Category.FAILED_ROWS_SAMPLE}
+    return _columns(rows.drop_columns([name for name in rows.column_names if name in expiring]))
 
 
 def _bag(table: tuple[list[str], list[list[Any]]]) -> tuple[list[str], Counter[tuple[Any, ...]]]:

@@ -34,7 +34,8 @@ TABLE = random_table(1)
 CONTENT, BINDING = encrypted(TABLE, group_rows=GROUP_ROWS)
 OTHER, _ = encrypted(random_table(2), group_rows=GROUP_ROWS)
 CHUNKS = list(chunks(CONTENT))
-FOOTER = len(CONTENT) - BINDING.footer_size
+FOOTER_SIZE = struct.unpack("<I", CONTENT[-8:-4])[0] + 8
+FOOTER = len(CONTENT) - FOOTER_SIZE
 
 
 def spliced(start: int, end: int, content: bytes, other_start: int, other_end: int) -> bytes:
@@ -115,9 +116,8 @@ def in_pieces(binding: FileBinding) -> FileBinding:
     hashes, starts = [], [0, *(chunk.start for chunk in CHUNKS if chunk.group and not chunk.column), FOOTER]
     for start, end in pairwise(starts):
         hashes.append(hashlib.sha256(CONTENT[start:end]).hexdigest())
-    return FileBinding(
-        binding.rows, binding.size, binding.sha256, binding.footer_size, binding.footer_sha256, tuple(hashes)
-    )
+    footer_sha256 = hashlib.sha256(CONTENT[FOOTER:]).hexdigest()
+    return FileBinding(binding.rows, binding.size, binding.sha256, FOOTER_SIZE, footer_sha256, tuple(hashes))
 
 
 BINDINGS = {"read whole": BINDING, "read by row groups": in_pieces(BINDING)}
@@ -132,33 +132,29 @@ def read(content: bytes, binding: FileBinding, **options: list[range]) -> pa.Tab
 
 class TestBinding:
     def test_sizes_and_hashes_are_those_of_the_bytes(self) -> None:
-        (length,) = struct.unpack("<I", CONTENT[-8:-4])
-
         assert (BINDING.rows, BINDING.size) == (ROWS, len(CONTENT))
         assert BINDING.sha256 == hashlib.sha256(CONTENT).hexdigest()
-        assert BINDING.footer_size == length + 8
-        assert BINDING.footer_sha256 == hashlib.sha256(CONTENT[-length - 8 :]).hexdigest()
 
-    def test_a_small_file_needs_no_hashes_of_row_groups(self) -> None:
-        assert BINDING.row_groups == ()
+    def test_a_small_file_needs_no_hashes_of_its_parts(self) -> None:
+        assert (BINDING.footer_size, BINDING.footer_sha256, BINDING.row_groups) == (0, "", ())
 
-    def test_the_hashes_of_row_groups_cover_every_byte_up_to_the_footer(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_the_hashes_of_footer_and_row_groups_cover_every_byte(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(file_binding, "WHOLE_BYTES", 0)
         content, binding = encrypted(TABLE, group_rows=GROUP_ROWS)
 
         starts = [0, *(chunk.start for chunk in chunks(content) if chunk.group and not chunk.column)]
         ends = [*starts[1:], len(content) - binding.footer_size]
 
+        assert binding.footer_size == struct.unpack("<I", content[-8:-4])[0] + 8
+        assert binding.footer_sha256 == hashlib.sha256(content[-binding.footer_size :]).hexdigest()
         assert binding.row_groups == tuple(
             hashlib.sha256(content[start:end]).hexdigest() for start, end in zip(starts, ends, strict=True)
         )
 
     def test_a_file_without_rows_is_bound_too(self) -> None:
         content, binding = encrypted(TABLE.slice(0, 0), group_rows=GROUP_ROWS)
-        (length,) = struct.unpack("<I", content[-8:-4])
 
-        assert (binding.rows, binding.size, binding.footer_size) == (0, len(content), length + 8)
-        assert binding.footer_sha256 == hashlib.sha256(content[-length - 8 :]).hexdigest()
+        assert binding == FileBinding(0, len(content), hashlib.sha256(content).hexdigest(), 0, "", ())
 
 
 @pytest.mark.parametrize("binding", BINDINGS.values(), ids=BINDINGS)
@@ -210,7 +206,7 @@ class TestRanges:
 
         assert rows == TABLE.slice(GROUP_ROWS, 10)
         assert fetched == [
-            (FOOTER, BINDING.footer_size + 1),
+            (FOOTER, FOOTER_SIZE + 1),
             (CHUNKS[2].start, CHUNKS[4].start - CHUNKS[2].start),
         ]
 

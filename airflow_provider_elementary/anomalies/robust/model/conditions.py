@@ -13,6 +13,7 @@ from airflow_provider_elementary.anomalies.robust.model.calendar import HOLIDAY
 from airflow_provider_elementary.anomalies.robust.model.evidence import Evidence, Reading
 from airflow_provider_elementary.anomalies.robust.model.parameters import Frequency, ModelParameters
 from airflow_provider_elementary.anomalies.robust.model.ring_buffer import History
+from airflow_provider_elementary.anomalies.robust.model.transform import DURATION, REAL
 
 Floats = npt.NDArray[np.float64]
 
@@ -48,6 +49,7 @@ def as_configured(
     expected: Floats,
     usual: tuple[Floats, Floats],
     holiday: Floats,
+    frequency: Frequency,
     parameters: ModelParameters,
 ) -> Floats:
     """Return the scores as the series' tests and people want them: what they exclude reaches no alarm.
@@ -60,16 +62,24 @@ def as_configured(
     scores = scores / settings.level
     small_low, small_high = ranges.small_changes(bucket, expected, parameters)
     plain = reading.known & ~(bucket.value < settings.least)
+    may_fall = settings.below | (bucket.kind == DURATION)
+    is_off = (
+        plain & ~(bucket.value <= small_high) & (settings.above | (bucket.kind == DURATION)),
+        plain & ~(bucket.value >= small_low) & may_fall,
+    )
     # A value between its forecast and what is usual is none: what is usual bounds the side on which the value is off.
-    above = plain & ~(bucket.value <= np.fmax(small_high, usual[1]))
-    below = plain & ~(bucket.value >= np.fmin(small_low, usual[0]))
-    is_late = (bucket.kind == scales.DURATION) & above
-    above, below = above & settings.above, below & (settings.below | (bucket.kind == scales.DURATION))
-    of_size = np.where(evidence.above, above | is_late, below)
-    drifts = np.where(evidence.drift[:, 0] >= evidence.drift[:, 1], above | is_late, below)
+    is_unusual = is_off[0] & ~(bucket.value <= usual[1]), is_off[1] & ~(bucket.value >= usual[0])
+    of_size = np.where(evidence.above, *is_unusual)
+    # What is usual says of a size: a run of zeros, or a value where zero is the rule, is none.
+    is_run = frequency.is_short & (evidence.none.length > 1)
+    none = reading.is_zero & np.where(is_run, is_off[1], is_unusual[1])
+    load = is_off[0] & settings.above
+    # The last value drifts along, and the second model with it: of averages of days, the drift counts alone.
+    alone = (bucket.kind == REAL) & ~np.bool_(frequency.is_short)
+    sides = [np.where(alone, off, unusual) for off, unusual in zip(is_off, is_unusual, strict=True)]
+    drifts = np.where(evidence.drift[:, 0] >= evidence.drift[:, 1], *sides)
     both = settings.above & settings.below & np.isnan(settings.spike) & np.isnan(settings.drop)
-    none = reading.is_zero & below
-    allowed = np.stack([of_size, settings.below | (bucket.kind == scales.DURATION), none, above, both, both, drifts])
+    allowed = np.stack([of_size, may_fall, none, load, both, both, drifts])
     scores = np.where(allowed, scores, np.minimum(scores, 1))
     zero = settings.zero & reading.known & (bucket.value == 0)
     scores[ZERO] = np.where(zero, np.maximum(scores[ZERO], _FAILS), scores[ZERO])

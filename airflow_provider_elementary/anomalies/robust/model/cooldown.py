@@ -33,11 +33,12 @@ class Cooldown:
         """Return the state of series without a past."""
         return cls(np.zeros(series), np.zeros(series, bool), np.zeros((series, 3)))
 
-    def caution(
-        self, rows: Rows, kind: npt.NDArray[np.int8], frequency: Frequency, parameters: ModelParameters
-    ) -> Floats:
-        """Return what is added to the surprise at which a size of the series is flagged."""
-        unknown = np.where(kind == REAL, parameters.caution_unknown, 0)
+    def caution(self, rows: Rows, is_unknown: Flags, frequency: Frequency, parameters: ModelParameters) -> Floats:
+        """Return what is added to the surprise at which a size of the series is flagged.
+
+        :param is_unknown: the rows of whose noise nothing is known.
+        """
+        unknown = np.where(is_unknown, parameters.caution_unknown, 0)
         return unknown + frequency.caution_per_alarm * self.recent[rows]
 
     def caution_of_arrival(

@@ -120,14 +120,16 @@ class Detector:
         second = self.forecasts.second_opinion(
             rows, bucket.number, bucket.kind, age, reading.noise, bucket.settings.level, frequency, parameters
         )
-        long = self.long_run.usual(rows, bucket.kind, bucket.settings.level, frequency, parameters)
-        second = np.fmin(second[0], long[0]), np.fmax(second[1], long[1])
+        second = self.long_run.usual(
+            second, rows, bucket.kind, evidence.forecast.value, bucket.settings.level, frequency, parameters
+        )
         low, high = (scales.from_scale(y, bucket.kind, reading.unit) for y in second)
         usual = np.fmin(low, season[0]), np.fmax(high, season[1])
         scores = np.where(ready, self._scores(bucket, reading, evidence, frequency, parameters), 0)
         early = self._early(bucket, reading, frequency, ready)
+        holiday = self.alternatives.holiday[rows]
         scores = as_configured(
-            scores + early, bucket, reading, evidence, expected, usual, self.alternatives.holiday[rows], parameters
+            scores + early, bucket, reading, evidence, expected, usual, holiday, frequency, parameters
         )
         is_early = early.any(axis=0) & (scores > 1).any(axis=0)
         ready = ready | is_early
@@ -221,6 +223,9 @@ class Detector:
             zero=zero,
             none=self.zero.observe(rows, zero, reading.is_zero, reading.may_be_zero),
             repeat=self.repeats.observe(rows, bucket.value, reading.known, bucket.kind, forecast.scale),
+            caution=self.cooldown.caution(
+                rows, self.long_run.is_unknown(rows, bucket.kind, frequency, parameters), frequency, parameters
+            ),
             drift=self.drift.observe(
                 rows,
                 np.where(is_sized, (reading.y - forecast.value) / forecast.scale, 0),
@@ -233,10 +238,9 @@ class Detector:
         self, bucket: Bucket, reading: Reading, evidence: Evidence, frequency: Frequency, parameters: ModelParameters
     ) -> Floats:
         """Return each question's surprise relative to the one at which it is flagged."""
-        caution = self.cooldown.caution(bucket.rows, bucket.kind, frequency, parameters)
         of_arrival = self.cooldown.caution_of_arrival(bucket.rows, bucket.kind, frequency, parameters)
         gap, none, repeat = evidence.gap, evidence.none, evidence.repeat
-        value = self.tails.calibrate(bucket.rows, evidence.size, parameters) / (parameters.alarm + caution)
+        value = self.tails.calibrate(bucket.rows, evidence.size, parameters) / (parameters.alarm + evidence.caution)
         value = np.maximum(value, evidence.size / self._most_scales(bucket, frequency, parameters))
         # Whether rows arrive in an hour is what counts say: of another metric, only a run of gaps is an event.
         one_gap = np.where((bucket.kind == scales.REAL) & frequency.is_short, 0, gap.one)
@@ -254,9 +258,9 @@ class Detector:
                 np.maximum(
                     none.one / (parameters.alarm_zero + of_arrival), none.run / (parameters.alarm_run + of_arrival)
                 ),
-                np.where(load, none.absence / (parameters.alarm_load + caution), 0),
-                np.where(again, repeat.run / (parameters.alarm_run + caution), 0),
-                np.where(once, repeat.one / (parameters.alarm_repeat + caution), 0),
+                np.where(load, none.absence / (parameters.alarm_load + evidence.caution), 0),
+                np.where(again, repeat.run / (parameters.alarm_run + evidence.caution), 0),
+                np.where(once, repeat.one / (parameters.alarm_repeat + evidence.caution), 0),
                 np.where(drifts, evidence.drift.max(axis=1) / parameters.alarm_drift, 0),
             ]
         )
@@ -318,8 +322,7 @@ class Detector:
         frequency: Frequency,
     ) -> tuple[Floats, Floats]:
         """Return the range outside of which a value is flagged, in the metric's own unit."""
-        caution = self.cooldown.caution(bucket.rows, bucket.kind, frequency, parameters)
-        alarm = (parameters.alarm + caution) * bucket.settings.level
+        alarm = (parameters.alarm + evidence.caution) * bucket.settings.level
         reach = np.minimum(
             self.tails.reach(bucket.rows, alarm, parameters),
             self._most_scales(bucket, frequency, parameters) * bucket.settings.level,
@@ -365,12 +368,11 @@ class Detector:
         ordinary = ~flagged.frozen | (repeat.length > settled)
         self.repeats.learn(rows, bucket.value, reading.known & ~reading.is_zero, repeat.repeated, ordinary)
         self.tails.learn(rows, evidence.size, evidence.is_sized, parameters)
-        self.alternatives.learn(
-            rows, number, np.where(evidence.is_sized, reading.y - forecast.value, np.nan), forecast.scale
-        )
+        error = np.where(evidence.is_sized, reading.y - forecast.value, np.nan)
+        self.alternatives.learn(rows, number, error, forecast.scale)
         learns = reading.is_sized & ~flagged.value & ~flagged.frozen & ~flagged.load
         self.drift.learn(rows, evidence.drift, learns & evidence.is_sized, parameters)
-        self.long_run.learn(rows, reading.y, reading.known, frequency)
+        self.long_run.learn(rows, reading.y, reading.known, error, frequency)
         self.early.learn(rows, bucket.value, learns, reading.is_zero)
         self.forecasts.learn(rows, number, reading.y, learns, forecast, bucket.settings, frequency, parameters)
         self.pending.put(rows, number, reading.y)

@@ -43,6 +43,7 @@ class Evidence:
 
     :ivar is_sized: there is a size, and a forecast to compare it with.
     :ivar size: of the error, in scales.
+    :ivar caution: added to the surprise at which a size is flagged.
     :ivar drift: sums of the errors above and below.
     """
 
@@ -56,6 +57,7 @@ class Evidence:
     zero: occurrence.Forecast
     none: Surprise
     repeat: Repeat
+    caution: Floats
     drift: Floats
 
 

@@ -133,7 +133,16 @@ def _of_hours(hours: int) -> Frequency:
 #: Buckets of several hours that divide a day.
 OF_HOURS = tuple(_of_hours(hours) for hours in (2, 3, 4, 6, 8, 12))
 #: Rates: parts of a whole.
-_SHARES = ("missing_weight", "slow", "fast", "level_rate", "profile_level_rate", "profile_rate")
+_SHARES = (
+    "unexplained",
+    "siblings",
+    "missing_weight",
+    "slow",
+    "fast",
+    "level_rate",
+    "profile_level_rate",
+    "profile_rate",
+)
 #: Ranges of the numbers. The doubts are parts of one probability, and the forecast needs most of it.
 _MOST_DEGREES, _MOST_DOUBT, _MOST, _LEAST = 100, 0.25, 1e6, 1e-3
 
@@ -167,8 +176,12 @@ class ModelParameters:
         ``long_run`` sees it too; 0 for none.
     :param long_run: standard deviations of the last two weeks, incidents included, within which a bucket shorter than a
         day of a metric of unknown noise is not flagged; 0 for no such veto.
+    :param unexplained: share of that spread, in variance, below which the forecast explains the series: then
+        ``long_run`` counts the standard deviation of its errors and ``caution_unknown`` is 0; 0 for never.
     :param least_change_of_sum: share of the forecast by which a sum must be off where its test has no
         ``ignore_small_changes``; 0 for no such condition.
+    :param siblings: share of the values of a table's dimension from which they are flagged once where they move to one
+        side in a bucket; 0 for never.
     :param missing_weight: how much a flagged missing bucket teaches about the rate of missing buckets.
     :param slow: rate at which an expert's own recent error is followed, slowly.
     :param fast: the same, fast.
@@ -207,7 +220,9 @@ class ModelParameters:
     agreement: float = 3.0
     most_scales: float = 10.0
     long_run: float = 3.25
+    unexplained: float = 0.1
     least_change_of_sum: float = 0.25
+    siblings: float = 0.3
     missing_weight: float = 0.25
     slow: float = 0.1
     fast: float = 0.4

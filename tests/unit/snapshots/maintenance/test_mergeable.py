@@ -50,6 +50,15 @@ def test_files_of_five_snapshots_are_not() -> None:
     assert next_merges(files_of(5)) == []
 
 
+def test_a_snapshot_of_which_little_is_left_does_not_begin_a_run_early() -> None:
+    tables = (EVENTS, "elementary_test_results", "dbt_invocations")
+    files = [file_of(0), *(file_of(snapshot, table) for snapshot in range(1, SNAPSHOTS) for table in tables)]
+    sixth = [file_of(SNAPSHOTS, table) for table in tables]
+
+    assert next_merges(files) == []
+    assert len(next_merges([*files, *sixth])) == len(tables)
+
+
 def test_the_oldest_day_is_merged_alone() -> None:
     yesterday = [file_of(snapshot, day="2026-11-21") for snapshot in range(10, 12)]
 

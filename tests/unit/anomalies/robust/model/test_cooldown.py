@@ -36,5 +36,5 @@ def test_an_alarm_does_not_hide_that_nothing_arrives_of_a_known_metric() -> None
     of_arrival = cooldown.caution_of_arrival(rows, kinds, HOURLY, ModelParameters())
 
     assert of_arrival.tolist() == [0, ModelParameters().caution_unknown + HOURLY.caution_per_alarm]
-    of_size = cooldown.caution(rows, kinds, HOURLY, ModelParameters())
+    of_size = cooldown.caution(rows, kinds == REAL, HOURLY, ModelParameters())
     assert of_size.tolist() == [HOURLY.caution_per_alarm, ModelParameters().caution_unknown + HOURLY.caution_per_alarm]

@@ -1,0 +1,106 @@
+"""Reports values of a dimension that move together once."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from airflow_provider_elementary.anomalies.robust.series import number_rows
+from airflow_provider_elementary.anomalies.schema import series_metrics
+
+Flags = npt.NDArray[np.bool_]
+
+#: Fewest values that are many.
+_FEWEST = 3
+#: What counts the rows of a value counts those of its table.
+_ROW_COUNT = {"dimension": "row_count"}
+#: Kinds that do not say to which side a value moved.
+_STILL = ("frozen",)
+
+
+def flag_once(verdicts: pa.Table, share: float) -> pa.Table:
+    """Return verdicts in which a table alarms once where many values of its dimension move to one side in a bucket.
+
+    The value with the highest score keeps its alarm, and its reason says how many moved. Where the same metric of the
+    whole table is flagged to that side, none does.
+
+    :param verdicts: all of the buckets that they are on.
+    :param share: of the values with a verdict, from which they are many; 0 for never.
+    """
+    if not share or "dimension" not in verdicts.column_names:
+        return verdicts
+    is_moved = _true(pc.and_(verdicts["is_anomalous"], pc.invert(pc.is_in(verdicts["kind"], pa.array(_STILL)))))
+    is_of_dimension = _true(pc.not_equal(verdicts["dimension"].cast(pa.string()), ""))
+    if (is_moved & is_of_dimension).sum() < _FEWEST:
+        return verdicts
+    tables = pc.unique(verdicts["full_table_name"].filter(pa.array(is_moved & is_of_dimension)))
+    places = np.flatnonzero(_true(pc.is_in(verdicts["full_table_name"], tables.cast(verdicts["full_table_name"].type))))
+    quiet, kept = _together(verdicts.take(pa.array(places)), is_moved[places], is_of_dimension[places], share)
+    if not quiet:
+        return verdicts
+    reasons = {places[place]: reason for place, reason in (quiet | kept).items()}
+    is_changed = np.zeros(len(verdicts), bool)
+    is_changed[list(reasons)] = True
+    is_quiet = np.zeros(len(verdicts), bool)
+    is_quiet[[places[place] for place in quiet]] = True
+    changes = {
+        "is_anomalous": pc.if_else(pa.array(is_quiet), False, verdicts["is_anomalous"]),
+        "kind": pc.if_else(pa.array(is_quiet), pa.scalar(None, pa.string()), verdicts["kind"]),
+        "reason": pc.replace_with_mask(
+            verdicts["reason"].combine_chunks(),
+            pa.array(is_changed),
+            pa.array([reasons[place] for place in sorted(reasons)], pa.string()),
+        ),
+    }
+    for name, column in changes.items():
+        verdicts = verdicts.set_column(verdicts.column_names.index(name), name, column)
+    return verdicts
+
+
+def _together(
+    verdicts: pa.Table, is_moved: Flags, is_of_dimension: Flags, share: float
+) -> tuple[dict[int, str], dict[int, str]]:
+    """Return the reasons of the rows that are not flagged any more, and of those that stay flagged for all."""
+    rows = series_metrics(verdicts)
+    group, _ = number_rows(
+        rows, ("full_table_name", "column_name", "metric_name", "dimension", "bucket_start", "bucket_end")
+    )
+    above = _true(pc.greater(verdicts["metric_value"], verdicts["expected_value"]))
+    scored = np.bincount(group, weights=_true(pc.is_valid(verdicts["score"])))
+    movers = np.flatnonzero(is_moved & is_of_dimension)
+    values = pc.rank(pc.fill_null(rows["dimension_value"].cast(pa.string()), "")).to_numpy()
+    scores = verdicts["score"].to_numpy()
+    movers = movers[np.lexsort((values[movers], -scores[movers], above[movers], group[movers]))]
+    side = 2 * group[movers] + above[movers]
+    _, first, moved = np.unique(side, return_index=True, return_counts=True)
+    tables = {_of_table(rows, int(place), above) for place in np.flatnonzero(is_moved & ~is_of_dimension)}
+    names = rows["dimension"].cast(pa.string())
+    quiet: dict[int, str] = {}
+    kept: dict[int, str] = {}
+    for start, count in zip(first, moved, strict=True):
+        of = int(scored[group[movers[start]]])
+        if count < max(_FEWEST, share * of):
+            continue
+        mine = movers[start : start + count]
+        said = f"{count} of {of} values of {names[int(mine[0])].as_py()}"
+        if _of_table(rows, int(mine[0]), above) in tables:
+            quiet |= {int(place): f"moves with {said}, as their table does" for place in mine}
+        else:
+            quiet |= {int(place): f"moves with {said}, which are flagged once" for place in mine[1:]}
+            kept[int(mine[0])] = f"{verdicts['reason'][int(mine[0])].as_py()}; {said} moved"
+    return quiet, kept
+
+
+def _of_table(rows: pa.Table, place: int, above: Flags) -> tuple[object, ...]:
+    """Return the metric of the whole table that is that of a row, its bucket, and the side to which it moved."""
+    names = ("full_table_name", "column_name", "bucket_start", "bucket_end")
+    metric = str(rows["metric_name"][place].as_py()).lower()
+    return (*(rows[name][place].as_py() for name in names), _ROW_COUNT.get(metric, metric), bool(above[place]))
+
+
+def _true(column: pa.ChunkedArray) -> Flags:
+    """Return which values are true; null is not."""
+    found: Flags = pc.fill_null(column, False).to_numpy()
+    return found

@@ -1,0 +1,84 @@
+"""Values of a dimension that move together are one alarm of their table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from airflow_provider_elementary.anomalies import robust
+from airflow_provider_elementary.anomalies.detect_recent import score_recent
+from airflow_provider_elementary.metrics import METRICS_SCHEMA
+from tests.support.metric_series import daily
+
+_DAYS = 60
+
+
+def shops(factors: Mapping[str, float], table: float = 1.0) -> pa.Table:
+    """Return the row counts of a table and of its shops, multiplied by these factors on the last day."""
+    random = np.random.default_rng(11)
+    series = []
+    for name, factor in (("", table), *factors.items()):
+        values = random.normal(1000, 20, _DAYS).round()
+        values[-1] = round(1000 * factor)
+        of_shop = {"metric_name": "dimension", "dimension": "shop", "dimension_value": name} if name else {}
+        series.append(daily([*values], **of_shop))  # type: ignore[arg-type]
+    return pa.concat_tables(series)
+
+
+def flagged(metrics: pa.Table, **parameters: float) -> list[tuple[str | None, str]]:
+    """Return the value and the reason of each bucket that is flagged on the last day."""
+    verdicts = robust.score(metrics, **parameters).filter(
+        pa.array(([False] * (_DAYS - 1) + [True]) * (len(metrics) // _DAYS))
+    )
+    rows = verdicts.to_pylist()
+    return [(row["dimension_value"], row["reason"]) for row in rows if row["is_anomalous"]]
+
+
+def test_values_that_move_together_are_flagged_once() -> None:
+    metrics = shops({"a": 0.5, "b": 0.4, "c": 0.45, "d": 1.0, "e": 1.0, "f": 1.0})
+
+    [(value, reason)] = flagged(metrics)
+
+    assert value == "b"
+    assert reason.endswith("; 3 of 6 values of shop moved")
+    assert [value for value, _ in flagged(metrics, siblings=0)] == ["a", "b", "c"]
+
+
+def test_their_table_alarms_for_them_where_it_moves_too() -> None:
+    metrics = shops(dict.fromkeys("abcdef", 0.5), table=0.5)
+
+    verdicts = robust.score(metrics).filter(pa.array(([False] * (_DAYS - 1) + [True]) * 7))
+
+    assert verdicts["is_anomalous"].to_pylist() == [True, *[False] * 6]
+    assert verdicts["kind"].to_pylist() == ["drop", *[None] * 6]
+    assert verdicts["reason"].to_pylist()[1] == "moves with 6 of 6 values of shop, as their table does"
+
+
+@pytest.mark.parametrize(
+    "factors",
+    [
+        {"a": 0.5, "b": 0.5, "c": 1.0, "d": 1.0},
+        {"a": 0.5, "b": 1.6, "c": 1.6, "d": 0.5},
+        {"a": 0.5, "b": 0.5, "c": 0.5, **dict.fromkeys("defghijklm", 1.0)},
+    ],
+    ids=["too few", "to both sides", "a small part"],
+)
+def test_single_values_are_flagged_as_they_are(factors: Mapping[str, float]) -> None:
+    assert [value for value, _ in flagged(shops(factors))] == [name for name, factor in factors.items() if factor != 1]
+
+
+def test_a_run_that_scores_the_newest_days_says_the_same() -> None:
+    metrics = shops({"a": 0.5, "b": 0.4, "c": 0.45, "d": 1.0, "e": 1.0, "f": 1.0})
+    given = pa.Table.from_pylist(metrics.to_pylist(), schema=METRICS_SCHEMA)
+
+    recent = score_recent(given.to_reader(), method="robust", days=2, parameters={}).verdicts
+
+    whole = robust.score(metrics)
+    assert recent.num_rows == 2 * 7
+    assert (
+        recent.filter(recent["is_anomalous"])["reason"].to_pylist()
+        == whole.filter(whole["is_anomalous"])["reason"].to_pylist()[-1:]
+    )
