@@ -48,7 +48,7 @@ acceptance: $(READY)
 	ELEMENTARY_ODD_CELLS=$${ELEMENTARY_ODD_CELLS:-50} $(BIN)/pytest tests/integration/test_odd_cells.py
 	ELEMENTARY_RACES=$${ELEMENTARY_RACES:-20} $(BIN)/pytest tests/integration/test_race.py
 	ELEMENTARY_ENGINES=1 $(BIN)/pytest -rs tests/integration/test_real_drivers.py -k world_a
-	$(BIN)/uv pip install --quiet --python $(BIN)/python -e '.[spark]'
+	$(BIN)/uv pip install --quiet --python $(BIN)/python -e '.[spark]' pyspark
 	$(BIN)/pytest -rs tests/integration/test_spark.py tests/integration/test_spark_warehouse.py
 
 benchmarks: $(READY)

@@ -48,8 +48,8 @@ class EncryptedParts:
         """
         if (text := self.encrypted.get(name)) is None:
             return None
-        encrypted = base64.b64decode(text)
         try:
+            encrypted = base64.b64decode(text)
             for data_key in reversed(self.data_keys):
                 encrypted = AESGCM(data_key).decrypt(encrypted[:_NONCE_BYTES], encrypted[_NONCE_BYTES:], name.encode())
             unpacking = zlib.decompressobj()
@@ -109,8 +109,12 @@ def open_parts(opened: OpenStore, result: Result) -> EncryptedParts:
     """Return the parts of a result.
 
     :raises KeyUnavailableError: the key of one of its categories is missing.
+    :raises SnapshotCorruptError: it holds something else.
     """
+    encrypted = result.parameters.get("parts", {})
+    if not isinstance(encrypted, Mapping) or not all(isinstance(text, str) for text in encrypted.values()):
+        raise SnapshotCorruptError(f"{result.key} has parts that are no texts. Compute it again.")
     data_keys = (
         opened.keys.unwrap(Category(name), wrapped, Purpose.RESULT) for name, wrapped in sorted(result.keys.items())
     )
-    return EncryptedParts(result.key, result.parameters.get("parts", {}), tuple(data_keys))
+    return EncryptedParts(result.key, encrypted, tuple(data_keys))

@@ -65,9 +65,22 @@ def test_what_was_changed_or_renamed_is_refused(repository: Repository) -> None:
     parts = open_parts(repository, write(repository))
     encrypted = base64.b64decode(parts.encrypted["facts"])
     changed = base64.b64encode(encrypted[:-1] + bytes([encrypted[-1] ^ 1])).decode()
-    for other in ({"facts": changed}, {"facts": parts.encrypted["tests"]}, {"facts": ""}):
+    for other in (
+        {"facts": changed},
+        {"facts": parts.encrypted["tests"]},
+        {"facts": ""},
+        {"facts": "é"},
+        {"facts": "A"},
+    ):
         with pytest.raises(SnapshotCorruptError):
             replace(parts, encrypted=other).read("facts")
+
+
+@pytest.mark.parametrize("forged", [[], "facts", {"facts": 1}, {"facts": None}])
+def test_parts_that_are_no_texts_are_refused(repository: Repository, forged: object) -> None:
+    result = write(repository)
+    with pytest.raises(SnapshotCorruptError):
+        open_parts(repository, replace(result, parameters={"parts": forged}))
 
 
 def test_the_two_newest_runs_are_kept(repository: Repository) -> None:
