@@ -3,7 +3,8 @@
 ``python -m tests.benchmarks engines [--rows 5000000]`` prints rows per second of CPU and peak memory, of world A where
 the shared inputs are here and of data_monitoring_metrics with that number of rows. Each measurement is a process of its
 own that keeps no batch, and begins when the session is open: imports are not counted. DuckDB and ClickHouse (chdb) run
-in that process, PostgreSQL runs beside it and is not counted.
+in that process, PostgreSQL and Spark run beside it and are not counted. Spark (pyspark, PyHive and a JDK) is measured
+where ``--engines spark`` names it; its driver has no stream of Arrow, and gives rows of Python.
 """
 
 from __future__ import annotations
@@ -14,8 +15,9 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(prog="tests.benchmarks engines", description=__doc__)
     parser.add_argument("--rows", type=int, default=5_000_000, help="rows of data_monitoring_metrics")
-    parser.add_argument("--engines", nargs="*", default=list(_ENGINES), choices=list(_ENGINES))
+    parser.add_argument("--engines", nargs="*", default=["duckdb", "postgres", "clickhouse"], choices=list(_ENGINES))
     parser.add_argument("--repeat", type=int, default=2, help="number of measurements, of which the least counts")
     parsed = parser.parse_args(arguments)
     print("| engine | tables | rows | rows per CPU second | driver's own | share | peak MB | driver's own | more |")
@@ -106,7 +108,17 @@ def _clickhouse(directory: Path, rows: int) -> Iterator[dict[str, Any]]:
     yield connection
 
 
-_ENGINES = {"duckdb": _duckdb, "postgres": _postgresql, "clickhouse": _clickhouse}
+@contextmanager
+def _spark(directory: Path, rows: int) -> Iterator[dict[str, Any]]:
+    from tests.servers import HOST
+    from tests.servers.spark import create_tables, thrift_server
+
+    with thrift_server(directory) as port:
+        create_tables(port, _tables(rows), directory)
+        yield {"conn_type": "elementary_spark", "host": HOST, "port": port, "login": "elementary_sync"}
+
+
+_ENGINES = {"duckdb": _duckdb, "postgres": _postgresql, "clickhouse": _clickhouse, "spark": _spark}
 
 
 def _load_clickhouse(rows: int) -> None:
@@ -185,7 +197,29 @@ def _stream_clickhouse(selects: Sequence[str]) -> Iterator[pa.RecordBatch]:
     client.close()
 
 
-_STREAMS = {"duckdb": _stream_duckdb, "postgres": _stream_postgres, "clickhouse": _stream_clickhouse}
+@dataclass(frozen=True)
+class _Rows:
+    num_rows: int
+
+
+def _stream_spark(selects: Sequence[str]) -> Iterator[_Rows]:
+    from pyhive import hive
+
+    found = _connection()
+    with hive.connect(found["host"], found["port"], username=found["login"], auth="NONE") as connection:
+        cursor = connection.cursor(arraysize=10_000)
+        for select in selects:
+            cursor.execute(select)
+            while fetched := cursor.fetchmany(10_000):
+                yield _Rows(len(fetched))
+
+
+_STREAMS: Mapping[str, Callable[[Sequence[str]], Iterable[pa.RecordBatch | _Rows]]] = {
+    "duckdb": _stream_duckdb,
+    "postgres": _stream_postgres,
+    "clickhouse": _stream_clickhouse,
+    "spark": _stream_spark,
+}
 
 
 if __name__ == "__main__":

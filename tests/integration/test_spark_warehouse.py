@@ -8,8 +8,6 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 from airflow_provider_elementary.access.check.canaries import read_nothing
@@ -17,12 +15,13 @@ from airflow_provider_elementary.access.check.session import StatementFailedErro
 from airflow_provider_elementary.exceptions import SchemaNotFoundError
 from airflow_provider_elementary.hooks.elementary import ElementaryHook
 from airflow_provider_elementary.warehouses.source import WarehouseSource
-from tests.servers import HOST, free_port, is_listening, running
+from tests.servers import HOST
+from tests.servers.spark import create_tables, thrift_server
 from tests.support.datasets import world_a, write_duckdb
 from tests.support.little_project import World
 from tests.support.read_back import assert_reads_as
 
-pyspark = pytest.importorskip("pyspark", reason="pip install pyspark, and a JDK of 17 or later")
+pytest.importorskip("pyspark", reason="pip install pyspark, and a JDK of 17 or later")
 hive = pytest.importorskip("pyhive.hive", reason="pip install airflow-provider-elementary[spark]")
 
 pytestmark = pytest.mark.skipif(shutil.which("java") is None, reason="no java: a JDK of 17 or later")
@@ -37,49 +36,16 @@ def world(shared: Path) -> World:
 
 @pytest.fixture(scope="module")
 def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    directory, number = tmp_path_factory.mktemp("thrift_server"), free_port()
-    settings = {
-        "spark.ui.enabled": "false",
-        "spark.driver.bindAddress": HOST,
-        "spark.driver.host": HOST,
-        "spark.sql.warehouse.dir": str(directory / "warehouse"),
-        # What a session shows times in, unless it says otherwise.
-        "spark.sql.session.timeZone": "Asia/Tokyo",
-        "spark.hadoop.hive.server2.thrift.bind.host": HOST,
-        "spark.hadoop.hive.server2.thrift.port": str(number),
-    }
-    home = Path(pyspark.__file__).parent
-    command = [str(home / "bin" / "spark-submit"), "--master", "local[1]"]
-    command += ["--class", "org.apache.spark.sql.hive.thriftserver.HiveThriftServer2"]
-    command += [word for name, value in settings.items() for word in ("--conf", f"{name}={value}")]
-    environment = {**os.environ, "SPARK_HOME": str(home), "SPARK_LOCAL_IP": HOST}
-    with running(
-        [*command, "spark-internal"],
-        log=directory / "server.log",
-        is_ready=lambda: is_listening(number),
-        ready_seconds=180,
-        environment=environment,
-        directory=directory,
-    ):
+    with thrift_server(tmp_path_factory.mktemp("thrift_server")) as number:
         yield number
 
 
 @pytest.fixture(scope="module")
 def loaded(port: int, world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    directory = tmp_path_factory.mktemp("tables")
-    with hive.connect(HOST, port, username="loader", auth="NONE") as connection:
-        cursor = connection.cursor()
-        cursor.execute("CREATE SCHEMA elementary")
-        for name, table in world.items():
-            # Spark's usual type is a time with a zone.
-            fields = [
-                field.with_type(pa.timestamp("us", "UTC")) if pa.types.is_timestamp(field.type) else field
-                for field in table.schema
-            ]
-            (directory / name).mkdir()
-            pq.write_table(table.cast(pa.schema(fields)), directory / name / "rows.parquet")
-            cursor.execute(f"CREATE TABLE elementary.{name} USING parquet LOCATION 'file://{directory / name}'")
-        cursor.execute("CREATE VIEW elementary.monitors AS SELECT 1 AS one")
+    tables = {name: table.to_reader() for name, table in world.items()}
+    create_tables(port, tables, tmp_path_factory.mktemp("tables"))
+    with hive.connect(HOST, port, username="loader", auth="NONE") as opened:
+        opened.cursor().execute("CREATE VIEW elementary.monitors AS SELECT 1 AS one")
     connection = {"conn_type": "elementary_spark", "host": HOST, "port": port, "login": "elementary_sync"}
     os.environ[VARIABLE] = json.dumps(connection)
     yield

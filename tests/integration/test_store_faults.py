@@ -192,7 +192,7 @@ class TestTheCommit:
         bucket.store.put("manifests/1.json", b"content")
 
         sent = [*faulty.asked("UploadPart"), *faulty.asked("PutObject")]
-        assert len(sent) == 4
+        assert len(sent) == 5
         assert all("x-amz-checksum-sha256" in request.headers for request in sent)
 
 

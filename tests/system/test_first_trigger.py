@@ -7,12 +7,14 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.conftest import ROOT
 from tests.support import dag_runs
 from tests.support.dag_runs import parse_dag
 
 pytestmark = [pytest.mark.dag, pytest.mark.usefixtures("airflow_db")]
 
 OBSERVABILITY = "elementary_observability"
+EXAMPLES = {path.stem for path in (ROOT / "dags").glob("elementary_*.py")}
 
 
 @pytest.fixture(autouse=True)
@@ -30,10 +32,12 @@ def due_once_unpaused() -> set[str]:
 
     parse_dag(OBSERVABILITY)
     with create_session() as session:
-        session.execute(update(DagModel).where(DagModel.dag_id.like("elementary_%")).values(is_paused=False))
+        unpaused = session.execute(update(DagModel).where(DagModel.dag_id.in_(EXAMPLES)).values(is_paused=False))
         found, _ = DagModel.dags_needing_dagruns(session)
-        due = {dag.dag_id for dag in found}
+        # Other tests leave DAGs of their own in this database.
+        due = {dag.dag_id for dag in found} & EXAMPLES
         session.rollback()
+    assert unpaused.rowcount == len(EXAMPLES)
     return due
 
 
