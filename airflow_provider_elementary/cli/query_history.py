@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 import sys
-from datetime import timedelta
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_elementary.cli.access import print_report, print_statements
 from airflow_provider_elementary.cli.airflow_context import enable_metadata_db_connections
@@ -119,8 +120,21 @@ def _usage(arguments: argparse.Namespace) -> None:
     if arguments.json:
         print_json(found.to_pylist())
         return
-    rows = [["" if cell is None else cell for cell in row.values()] for row in found.to_pylist()]
-    print_table(found.column_names, rows, title=f"Queries of the last {arguments.days} days")
+    # What the warehouse does not say is not shown.
+    columns = [name for name in found.column_names if name != "cost_unit" and found[name].null_count < len(found)]
+    rows = [[_shown(name, row) for name in columns] for row in found.to_pylist()]
+    print_table(columns, rows, title=f"Queries of the last {arguments.days} days")
+
+
+def _shown(name: str, row: Mapping[str, Any]) -> Any:
+    value = row[name]
+    if value is None:
+        return ""
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%d %H:%M}"
+    if name == "cost":
+        return f"{value:.4g} {row['cost_unit']}"
+    return f"{value:,.4g}" if isinstance(value, float) else value
 
 
 def _read(arguments: argparse.Namespace) -> pa.RecordBatchReader:

@@ -23,6 +23,10 @@ class Outcome(StrEnum):
     UNPROVED = "unproved"
     #: Missing, changed, rolled back, or not to be opened with its own key.
     DAMAGED = "damaged"
+    #: A result of another snapshot than the newest.
+    OUTDATED = "outdated"
+    #: Older than the accepted age, or than the schedule.
+    OVERDUE = "overdue"
     #: A proved prune removed it while it was read; a retry helps.
     PRUNED_MEANWHILE = "pruned meanwhile"
     #: A key or a right is missing here.

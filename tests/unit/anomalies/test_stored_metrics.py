@@ -165,7 +165,7 @@ def opened_days(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The days of the files of metrics that are opened."""
     found: list[str] = []
     monkeypatch.setattr(
-        "airflow_provider_elementary.storage.records.result_files.open_encrypted",
+        "airflow_provider_elementary.storage.encrypted_parquet.open_encrypted",
         _noting(found),
     )
     return found
