@@ -169,13 +169,13 @@ def read_index_rows(
 
 
 def numbers_at_the_end(repository: Repository) -> list[int]:
-    """Return the numbers below ``manifests/`` after those of the newest wide page that is there; anybody can put one.
+    """Return the numbers below ``manifests/`` from the last one of the newest wide page on; anybody can put one.
 
-    So a store of any length is opened by one listing of a few hundred names.
+    So a store of any length is opened by one listing of a few hundred names, also where that one is the newest.
     """
     if repository.listed_after is None:
         pages = list(numbered(repository.store, f"{INDEX}{WIDE}/")[0])
-        repository.listed_after = manifest_key(numbers_of(WIDE, pages[-1])[-1]) if pages else ""
+        repository.listed_after = manifest_key(numbers_of(WIDE, pages[-1])[-1] - 1) if pages else ""
     return list(numbered(repository.store, MANIFESTS, repository.listed_after)[0])
 
 

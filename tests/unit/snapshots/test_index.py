@@ -99,6 +99,23 @@ def test_a_forged_page_is_written_with_its_number_or_with_the_wide_page(
     assert chain.store.objects[index_key(4, place)].startswith(b"elementary-signed")
 
 
+def test_the_last_number_of_a_wide_page_is_found_by_no_more_listings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(index, "NARROW", 4)
+    monkeypatch.setattr(index, "WIDE", 16)
+    chain = SyntheticChain(CountingStore())
+    listings = []
+    for length in (31, 32, 33):
+        chain.grow(length)
+        repository = chain.repository()
+        chain.store.reset()
+        head = find_head(repository)
+        assert head is not None
+        assert head.document.sequence == length
+        listings.append(chain.store.requests["list"])
+
+    assert len(set(listings)) == 1
+
+
 @pytest.mark.parametrize("days", [1, 2])
 def test_a_compaction_asks_the_store_at_most_a_hundred_times(days: int) -> None:
     chain = SyntheticChain(CountingStore())
