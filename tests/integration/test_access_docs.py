@@ -171,3 +171,28 @@ class TestSnowflake:
         report = ElementaryHook(airflow_connection("loose", reader)).check_access()
 
         assert statuses(report) == loose("snowflake", 1)
+
+    @pytest.mark.parametrize(
+        "grant",
+        [
+            "SELECT ON TABLE {database}.ELEMENTARY.DBT_MODELS",
+            "USAGE ON SCHEMA {database}.ELEMENTARY",
+            "USAGE ON DATABASE {database}",
+            "USAGE ON WAREHOUSE WH",
+        ],
+    )
+    def test_a_right_that_may_be_granted_on_fails_until_it_is_remedied(
+        self, snowflake_server: SnowflakeServer, snowflake_database: str, airflow_connection: Connect, grant: str
+    ) -> None:
+        write_snowflake(small_world(days=2), snowflake_server, snowflake_database)
+        reader = snowflake_reader(snowflake_server, snowflake_database)
+        right = grant.format(database=snowflake_database)
+        snowflake_server.execute(f"GRANT {right} TO ROLE {reader['extra']['role']} WITH GRANT OPTION")
+        hook = ElementaryHook(airflow_connection("grantable", reader))
+
+        finding = hook.check_access().finding("other-privileges")
+
+        assert finding.status == "fail"
+        assert right.replace(" ON ", " on ") in finding.evidence
+        snowflake_server.execute((finding.remediation or "").removesuffix(";"))
+        assert hook.check_access().finding("other-privileges").status == "pass"

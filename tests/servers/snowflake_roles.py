@@ -97,6 +97,7 @@ class Account:
 
     :param grants: what each role holds, on objects and on other roles.
     :param future: what each role will hold on tables and views that are yet to come.
+    :param grantable: of both, what the role may grant on.
     :param objects: the tables and views that exist and which of both they are.
     """
 
@@ -105,6 +106,7 @@ class Account:
     roles: set[str] = field(default_factory=lambda: {ADMIN, PUBLIC})
     grants: list[Grant] = field(default_factory=list)
     future: list[Grant] = field(default_factory=list)
+    grantable: set[Grant] = field(default_factory=set)
     objects: dict[str, str] = field(default_factory=dict)
 
     def adopt(self, objects: Mapping[str, str]) -> None:
@@ -252,7 +254,7 @@ class Account:
             )
         if match["future"]:
             grants = [g for g in self.future if (g.role if by == "TO" else g.name) == name]
-            return _FUTURE_GRANTS, [_future_row(g) for g in grants]
+            return _FUTURE_GRANTS, [_future_row(g, self._option(g)) for g in grants]
         if (by, kind) == ("TO", "USER"):
             roles = sorted(self.users[name].roles) if name in self.users else []
             return _GRANTS_TO_USER, [(_CREATED, role, "USER", name, "USERADMIN") for role in roles]
@@ -265,7 +267,12 @@ class Account:
             ]
         of_role = by == "TO"
         grants = [g for g in self.grants if (g.role == name if of_role else (g.kind, g.name) == (kind, name))]
-        return _GRANTS, [(_CREATED, g.privilege, g.kind, g.name, "ROLE", g.role, "false", ADMIN) for g in grants]
+        return _GRANTS, [
+            (_CREATED, g.privilege, g.kind, g.name, "ROLE", g.role, self._option(g), ADMIN) for g in grants
+        ]
+
+    def _option(self, grant: Grant) -> str:
+        return "true" if grant in self.grantable else "false"
 
     def _secondary(self, session: Session) -> set[str]:
         if session.secondary_roles == "ALL":
@@ -316,9 +323,14 @@ class Account:
         present, future = self._grants_of(match)
         self.grants += [grant for grant in present if grant not in self.grants]
         self.future += [grant for grant in future if grant not in self.future]
+        if match["option"]:
+            self.grantable |= {*present, *future}
 
     def _revoke(self, match: re.Match[str]) -> None:
         present, future = self._grants_of(match)
+        self.grantable -= {*present, *future}
+        if match["option"]:
+            return
         self.grants = [grant for grant in self.grants if grant not in present]
         self.future = [grant for grant in self.future if grant not in future]
 
@@ -368,20 +380,24 @@ _GRANTS_TO_USER = ("created_on", "role", "granted_to", "grantee_name", "granted_
 _GRANTS_OF_ROLE = _GRANTS_TO_USER
 
 
-def _future_row(grant: Grant) -> tuple[str, ...]:
+def _future_row(grant: Grant, option: str) -> tuple[str, ...]:
     name = f"{grant.name}.<{grant.kind}>"
-    return (_CREATED, grant.privilege, grant.kind, name, "ROLE", grant.role, "false")
+    return (_CREATED, grant.privilege, grant.kind, name, "ROLE", grant.role, option)
+
+
+_WITH_OPTION = r"(?P<option>\s+WITH\s+GRANT\s+OPTION)?"
+_REVOKE = r"REVOKE\s+(?P<option>GRANT\s+OPTION\s+FOR\s+)?(?P<privileges>.+?)"
 
 
 _IN = rf"(?P<scope>ALL|FUTURE)\s+(?P<kind>TABLE|VIEW)S\s+IN\s+(?:SCHEMA|DATABASE)\s+{_NAME}"
 _CHANGES: tuple[tuple[str, Callable[[Account, re.Match[str]], None]], ...] = (
     (rf"GRANT\s+ROLE\s+{_NAME}\s+TO\s+(?P<kind>ROLE|USER)\s+{_SECOND}", Account._grant_role),
     (rf"REVOKE\s+ROLE\s+{_NAME}\s+FROM\s+(?P<kind>ROLE|USER)\s+{_SECOND}", Account._revoke_role),
-    (rf"GRANT\s+(?P<privileges>.+?)\s+ON\s+{_IN}\s+TO\s+ROLE\s+{_SECOND}", Account._grant),
-    (rf"REVOKE\s+(?P<privileges>.+?)\s+ON\s+{_IN}\s+FROM\s+ROLE\s+{_SECOND}", Account._revoke),
-    (rf"GRANT\s+(?P<privileges>.+?)\s+ON\s+{_OBJECT}\s+{_NAME}\s+TO\s+ROLE\s+{_SECOND}", Account._grant),
-    (rf"REVOKE\s+(?P<privileges>.+?)\s+ON\s+{_OBJECT}\s+{_NAME}\s+FROM\s+ROLE\s+{_SECOND}", Account._revoke),
-    (rf"GRANT\s+(?P<privileges>.+?)\s+ON\s+(?P<kind>ACCOUNT)\s+TO\s+ROLE\s+{_SECOND}", Account._grant),
+    (rf"GRANT\s+(?P<privileges>.+?)\s+ON\s+{_IN}\s+TO\s+ROLE\s+{_SECOND}{_WITH_OPTION}", Account._grant),
+    (rf"{_REVOKE}\s+ON\s+{_IN}\s+FROM\s+ROLE\s+{_SECOND}", Account._revoke),
+    (rf"GRANT\s+(?P<privileges>.+?)\s+ON\s+{_OBJECT}\s+{_NAME}\s+TO\s+ROLE\s+{_SECOND}{_WITH_OPTION}", Account._grant),
+    (rf"{_REVOKE}\s+ON\s+{_OBJECT}\s+{_NAME}\s+FROM\s+ROLE\s+{_SECOND}", Account._revoke),
+    (rf"GRANT\s+(?P<privileges>.+?)\s+ON\s+(?P<kind>ACCOUNT)\s+TO\s+ROLE\s+{_SECOND}{_WITH_OPTION}", Account._grant),
     (rf"CREATE\s+ROLE\s+(?:IF\s+NOT\s+EXISTS\s+)?{_NAME}(?:\s+COMMENT\s*=.*)?", Account._create_role),
     (rf"DROP\s+ROLE\s+(?:IF\s+EXISTS\s+)?{_NAME}", Account._drop_role),
     (rf"CREATE\s+USER\s+(?:IF\s+NOT\s+EXISTS\s+)?{_NAME}(?P<properties>\s.*)?", Account._set_user),
