@@ -56,7 +56,10 @@ def test_a_summary_says_what_the_snapshot_and_the_results_say(repository: Reposi
     assert summary.verdicts.anomalies
     read = read_summary_outcomes(parts, summary)
     assert read is not None
-    assert (read.tests, read.runs) == (outcomes.tests, outcomes.runs)
+    for stored, computed in ((read.tests, outcomes.tests), (read.runs, outcomes.runs)):
+        assert stored.schema == computed.schema
+        # Their order is DuckDB's, and no part of what they say.
+        assert sorted(map(str, stored.to_pylist())) == sorted(map(str, computed.to_pylist()))
 
 
 def test_a_summary_of_another_version_is_refused(parts: EncryptedParts) -> None:
