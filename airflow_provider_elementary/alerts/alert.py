@@ -301,7 +301,7 @@ def _one_line(text: str) -> str:
 
 
 def _for_slack(text: str) -> str:
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return escape(text, quote=False)
 
 
 def _url_line(url: str) -> list[str]:

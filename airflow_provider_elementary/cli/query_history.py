@@ -20,7 +20,8 @@ from airflow_provider_elementary.cli.options import (
 )
 from airflow_provider_elementary.cli.output import print_json, print_table
 from airflow_provider_elementary.exceptions import ConnectionNotFoundError
-from airflow_provider_elementary.times import utc_now
+from airflow_provider_elementary.times import minute_in_utc, utc_now
+from airflow_provider_elementary.words import written_number
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -131,10 +132,10 @@ def _shown(name: str, row: Mapping[str, Any]) -> Any:
     if value is None:
         return ""
     if isinstance(value, datetime):
-        return f"{value:%Y-%m-%d %H:%M}"
+        return minute_in_utc(value)
     if name == "cost":
         return f"{value:.4g} {row['cost_unit']}"
-    return f"{value:,.4g}" if isinstance(value, float) else value
+    return written_number(value) if isinstance(value, float) else value
 
 
 def _read(arguments: argparse.Namespace) -> pa.RecordBatchReader:

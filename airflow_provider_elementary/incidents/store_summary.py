@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_elementary.incidents.store import TrackedIncidents
     from airflow_provider_elementary.project.outcomes import Outcomes
-    from airflow_provider_elementary.snapshots import Repository
+    from airflow_provider_elementary.snapshots import Repository, SnapshotSource
     from airflow_provider_elementary.storage.records.result_document import Result
 
 log = logging.getLogger(__name__)
@@ -74,35 +74,47 @@ def write_summary(
     :param origin: what the verdicts were computed from.
     :return: the key of the result; None where there is no snapshot, something of it cannot be read, or it is too large.
     """
+    if (snapshot_id := origin.get("snapshot_id")) is None:
+        return None
     try:
-        return _write(repository, tracked, verdicts, verdict_keys, run_key, origin)
+        results = [found for key in verdict_keys if (found := find_result(repository, key)) is not None]
+        if not results or len(results) < len(verdict_keys):
+            return None
+        snapshot = repository.source(snapshot_id)
+        summary, outcomes = _summary_of(snapshot, tracked, verdicts, results)
+        held = {file.category for file in snapshot.manifest.files} & categories_read()
+        written = write_parts(
+            repository,
+            "summaries",
+            {_FACTS: _summaries().dump_json(summary), _TESTS: _ipc(outcomes.tests), _RUNS: _ipc(outcomes.runs)},
+            held | {Category.TABLE_METRICS, Category.AGGREGATED_METRICS},
+            run_key=run_key,
+            origin={"snapshot_id": snapshot_id},
+            parameters={},
+        )
     except ElementaryError as error:
         # The incidents are stored, and nothing depends on it.
         log.warning("wrote no summary for the page, which computes it when it is opened: %s", error)
         return None
+    return written.key if written else None
 
 
-def _write(
-    repository: Repository,
-    tracked: TrackedIncidents,
-    verdicts: pa.Table,
-    verdict_keys: Sequence[str],
-    run_key: str,
-    origin: Mapping[str, Any],
-) -> str | None:
+def _summary_of(
+    snapshot: SnapshotSource, tracked: TrackedIncidents, verdicts: pa.Table, results: Sequence[Result]
+) -> tuple[StoreSummary, Outcomes]:
+    """Return what the page shows first of a snapshot, with the outcomes of its tests and runs.
+
+    :param results: those that hold the verdicts.
+    :raises ElementaryError: something of the snapshot cannot be read.
+    """
     from airflow_provider_elementary.project.outcomes import newest_runs, read_outcomes
 
-    snapshot_id, results = origin.get("snapshot_id"), [find_result(repository, key) for key in verdict_keys]
-    found = [result for result in results if result is not None]
-    if snapshot_id is None or not found:
-        return None
-    snapshot = repository.source(snapshot_id)
     project, executions, outcomes = read_project(snapshot), read_executions(snapshot), read_outcomes(snapshot)
     if missing := [*project.missing, *executions.missing, *outcomes.missing]:
         raise ElementaryError(missing[0])
-    newest = max(found, key=lambda result: result.created_at)
+    newest = max(results, key=created_at)
     summary = StoreSummary(
-        snapshot_id=snapshot_id,
+        snapshot_id=snapshot.manifest.snapshot_id,
         project=project,
         timeline=executions.timeline,
         newest_runs=newest_runs(outcomes),
@@ -110,21 +122,10 @@ def _write(
         incidents_key=tracked.key,
         # As they are read again: what people answered is applied then.
         incidents=tuple(replace(incident, answers=(), merged=()) for incident in tracked.incidents),
-        verdict_keys=frozenset(verdict_keys),
+        verdict_keys=frozenset(result.key for result in results),
         verdicts=verdicts_of([verdicts], created_at(newest), rule_of(newest))[0],
     )
-    parts = {_FACTS: _summaries().dump_json(summary), _TESTS: _ipc(outcomes.tests), _RUNS: _ipc(outcomes.runs)}
-    held = {file.category for file in snapshot.manifest.files} & categories_read()
-    written = write_parts(
-        repository,
-        "summaries",
-        parts,
-        held | {Category.TABLE_METRICS, Category.AGGREGATED_METRICS},
-        run_key=run_key,
-        origin={"snapshot_id": snapshot_id},
-        parameters={},
-    )
-    return written.key if written else None
+    return summary, outcomes
 
 
 def read_summary(parts: EncryptedParts) -> StoreSummary:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from html import escape
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import BaseNotifier, Context
@@ -19,8 +20,7 @@ class ElementarySlackNotifier(BaseNotifier):
     """Posts the first alert about an incident in a channel, and those that follow as replies to it.
 
     Needs the extra ``slack`` and a connection of type Slack API, whose token has the scope ``chat:write``: a webhook
-    does not return which message it posted. A reply that Slack refuses, as where somebody deleted the first message, is
-    posted as a new message.
+    does not return which message it posted. A reply that Slack refuses is posted as a new message.
 
     :param channel: the channel of a new message, ``#data-alerts`` or an id; a reply goes where the first message is.
         (templated)
@@ -43,7 +43,11 @@ class ElementarySlackNotifier(BaseNotifier):
 
         alert: Alert = context["alert"]  # type: ignore[typeddict-item]
         hook = _hook(self.slack_conn_id)
-        message: dict[str, Any] = {"text": alert.title, "blocks": alert.blocks, "unfurl_links": False}
+        message: dict[str, Any] = {
+            "text": escape(alert.title, quote=False),
+            "blocks": alert.blocks,
+            "unfurl_links": False,
+        }
         if alert.reply_to:
             channel, _, first = alert.reply_to.partition("/")
             try:

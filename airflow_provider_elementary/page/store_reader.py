@@ -9,11 +9,10 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable, Iterator, Sequence
+from heapq import merge
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from airflow_provider_elementary.exceptions import (
-    ElementaryError,
-)
+from airflow_provider_elementary.exceptions import ElementaryError
 from airflow_provider_elementary.incidents.store_summary import (
     StoreSummary,
     created_at,
@@ -312,13 +311,12 @@ class StoreReader:
     def _newest_shards(self) -> list[Result]:
         """Return the newest verdicts of every shard of the task that wrote the newest ones."""
         shards: dict[Any, Result] = {}
-        for results in self.documents.newest_first("verdicts"):
-            for result in results:
-                newest = next(iter(shards.values()), result)
-                if rule_of(result) == rule_of(newest):
-                    shards.setdefault(result.parameters.get("shard", 0), result)
-                if len(shards) == int(newest.parameters.get("shards", 1)):
-                    break
+        for result in merge(*self.documents.newest_first("verdicts"), key=created_at, reverse=True):
+            newest = next(iter(shards.values()), result)
+            if rule_of(result) == rule_of(newest):
+                shards.setdefault(result.parameters.get("shard", 0), result)
+            if len(shards) == int(newest.parameters.get("shards", 1)):
+                break
         return [shards[shard] for shard in sorted(shards)]
 
     def _verdicts_and_rows(self, results: Sequence[Result]) -> tuple[Verdicts, pa.Table]:

@@ -8,6 +8,7 @@ from datetime import date, datetime
 
 import pyarrow as pa
 
+from airflow_provider_elementary.exceptions import SnapshotCorruptError
 from airflow_provider_elementary.storage.open_store import OpenStore
 from airflow_provider_elementary.storage.records.result_document import Result, ResultKind
 from airflow_provider_elementary.storage.records.results import read_result
@@ -86,10 +87,9 @@ def read_usage(opened: OpenStore, result: Result) -> ProjectUsage:
     """
     with read_result(opened, result.key) as rows:
         nodes = {row["unique_id"]: NodeUsage(**row) for row in rows.read_all().select(USAGE_SCHEMA.names).to_pylist()}
-    since = result.parameters["since"]
-    return ProjectUsage(
-        days=result.parameters["days"],
-        since=date.fromisoformat(since) if since else None,
-        at=datetime.fromisoformat(result.created_at),
-        nodes=nodes,
-    )
+    try:
+        days, since = int(result.parameters["days"]), result.parameters["since"]
+        first = date.fromisoformat(since) if since else None
+    except (KeyError, TypeError, ValueError):
+        raise SnapshotCorruptError(f"{result.key} names no days. Run the task of the query history again.") from None
+    return ProjectUsage(days=days, since=first, at=datetime.fromisoformat(result.created_at), nodes=nodes)

@@ -102,6 +102,14 @@ def test_repeats_and_the_end_reply_to_the_first_message(slack: Slack, channel: C
     assert "<https://airflow.example/first|Open the incident>" in str(first["blocks"])
 
 
+def test_a_name_from_the_warehouse_mentions_nobody(slack: Slack, channel: Channel) -> None:
+    channel.run(incident(incident_id="first", root="SHOP.CORE.<!channel>"))
+
+    [message] = slack.posted
+    assert "&lt;!channel&gt;" in message["text"]
+    assert "<!" not in message["text"]
+
+
 def test_after_one_message_about_many_each_end_replies_to_it(slack: Slack, channel: Channel) -> None:
     channel.run(FIRST, OTHER, at_most=1)
     channel.run(ended(FIRST), OTHER)
@@ -112,7 +120,7 @@ def test_after_one_message_about_many_each_end_replies_to_it(slack: Slack, chann
     assert first["thread_ts"] == other["thread_ts"] == many["ts"]
 
 
-def test_a_deleted_first_message_makes_the_next_one_the_first(slack: Slack, channel: Channel) -> None:
+def test_a_refused_reply_makes_the_next_message_the_first(slack: Slack, channel: Channel) -> None:
     channel.run(FIRST)
     slack.delete(slack.posted[0]["ts"])
     channel.run(FIRST, repeat_hours=0.5)

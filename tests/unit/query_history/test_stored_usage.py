@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from airflow_provider_elementary.exceptions import KeyUnavailableError
+from airflow_provider_elementary.exceptions import KeyUnavailableError, SnapshotCorruptError
 from airflow_provider_elementary.project.usage import NodeUsage, ProjectUsage, read_usage
 from airflow_provider_elementary.query_history import read_query_history
 from airflow_provider_elementary.query_history.stored_usage import update_usage
@@ -120,3 +121,14 @@ def test_it_is_computed_once_a_day_or_at_once_where_it_was_empty(rest: Rest) -> 
 
 def test_without_a_snapshot_nothing_is_counted(tmp_path: Path) -> None:
     assert usage(local_rest(tmp_path), *QUERIES).nodes == {}
+
+
+@pytest.mark.parametrize(
+    "forged", [{}, {"days": "many"}, {"days": 30, "since": 1}, {"days": 30, "since": "soon"}, {"days": [30]}]
+)
+def test_parameters_that_are_no_days_are_refused(rest: Rest, forged: dict[str, Any]) -> None:
+    result = update(rest, *QUERIES)
+    assert result is not None
+
+    with pytest.raises(SnapshotCorruptError):
+        read_usage(rest.repository, replace(result, parameters=forged))
