@@ -23,6 +23,7 @@ from airflow_provider_elementary.storage.file_binding import BoundFile, Fetch, F
 # so pages have no limit of their own below the row group's.
 _GROUP_ROWS = 50_000
 _GROUP_BYTES = 8 * 1024 * 1024
+_BUFFER_BYTES = 256 * 1024
 _WRITER_OPTIONS: dict[str, Any] = {
     "compression": "zstd",
     "compression_level": 1,
@@ -31,7 +32,6 @@ _WRITER_OPTIONS: dict[str, Any] = {
     "data_page_size": 1 << 30,
     "max_rows_per_page": 1 << 30,
     "dictionary_pagesize_limit": 1 << 30,
-    "write_statistics": True,
     "store_schema": True,
 }
 # Values repeat if, in a sample this large, no more than this share of them is distinct.
@@ -47,6 +47,7 @@ class EncryptedFile:
     """
 
     _target: HashingTarget
+    _stream: pa.NativeFile
     _start: Callable[[pa.Table], pq.ParquetWriter]
     rows: int = 0
     _writer: pq.ParquetWriter | None = None
@@ -74,6 +75,7 @@ class EncryptedFile:
             self._writer = self._start(schema.empty_table())
         self._target.begin_footer()
         self._writer.close()
+        self._stream.flush()
         # Arrow's allocator would keep what row groups took; given back after each, it costs a fault for every page.
         pa.default_memory_pool().release_unused()
 
@@ -97,6 +99,7 @@ class EncryptedFile:
     def _encode(self, group: pa.Table) -> None:
         self._writer = self._writer or self._start(group)
         self._writer.write_table(group, row_group_size=group.num_rows)
+        self._stream.flush()
         self._target.end_row_group()
         self.rows += group.num_rows
 
@@ -114,14 +117,18 @@ def encrypted_file(
         one depends on their first rows.
     """
     hashing = HashingTarget(target)
+    # The encoder writes small pieces, and each would be a call into Python.
+    stream = pa.BufferedOutputStream(pa.PythonFile(hashing, mode="w"), _BUFFER_BYTES)
 
     def start(first: pa.Table) -> pq.ParquetWriter:
         repeating = [name for name in schema.names if name not in identity and _repeats(first[name])]
         return pq.ParquetWriter(
-            pa.PythonFile(hashing, mode="w"),
+            stream,
             schema,
             encryption_properties=pe.create_encryption_properties(key, encryption_algorithm="AES_GCM_V1"),
             use_dictionary=repeating or False,
+            # Each least and greatest text costs a comparison of every value, and no range of texts is asked for.
+            write_statistics=[column.name for column in schema if not pa.types.is_string(column.type)] or False,
             column_encoding={
                 column.name: "DELTA_BINARY_PACKED"
                 for column in schema
@@ -130,7 +137,7 @@ def encrypted_file(
             **_WRITER_OPTIONS,
         )
 
-    file = EncryptedFile(hashing, start)
+    file = EncryptedFile(hashing, stream, start)
     try:
         yield file
         file.finish(schema)

@@ -27,7 +27,7 @@ _STATEMENT_TIMEOUT = (
 )
 # The first statement of each transaction: after the first query nothing can make it writable again.
 _READ_ONLY = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
-_BATCH_BYTES = "2097152"
+_BATCH_BYTES = "4194304"
 # insufficient_privilege, undefined_table, undefined_column, undefined_function, invalid_schema_name, undefined_object
 _DENIED = frozenset({"42501", "42P01", "42703", "42883", "3F000", "42704"})
 

@@ -152,7 +152,8 @@ def _has_dlt(python: str) -> bool:
 
 
 def _snapshot(place: Place) -> Work:
-    import adbc_driver_postgresql.dbapi  # noqa: F401 (as the next: the hook imports it when it connects)
+    import adbc_driver_postgresql.dbapi  # noqa: F401 (as the next two: they are imported when they are needed)
+    import sqlglot.dialects.postgres  # noqa: F401
 
     import airflow_provider_elementary.warehouses.postgres  # noqa: F401
     from airflow_provider_elementary.hooks.elementary import ElementaryHook

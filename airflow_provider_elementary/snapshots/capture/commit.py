@@ -41,6 +41,7 @@ from airflow_provider_elementary.snapshots.prune_record import PruneRecord, know
 from airflow_provider_elementary.storage.documents import Codec
 from airflow_provider_elementary.storage.genesis import Role
 from airflow_provider_elementary.storage.layout import data_folder, generation_key, manifest_key
+from airflow_provider_elementary.storage.object_store.probe import require_one_winner
 from airflow_provider_elementary.storage.records.claim import claim
 
 if TYPE_CHECKING:
@@ -160,7 +161,7 @@ def require_writer(repository: Repository) -> None:
     repository.documents.encode("probe", _PROBE, Parent(number, ""), Role.STORE, number=number)
     if head is None:
         # The store may have been copied to another server since it was created.
-        repository.store.probe()
+        require_one_winner(repository.store)
 
 
 def require_clock(store: Store) -> None:

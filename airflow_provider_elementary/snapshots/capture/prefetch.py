@@ -14,7 +14,7 @@ from airflow_provider_elementary.timeouts import CLOSE_SECONDS
 
 log = logging.getLogger(__name__)
 
-_WAITING_BYTES = 2 * 1024 * 1024
+_WAITING_BYTES = 1 * 1024 * 1024
 # The next batch of a healthy stream arrives within it.
 _END_SECONDS = 1.0
 

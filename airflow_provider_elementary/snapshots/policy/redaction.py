@@ -9,13 +9,13 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from airflow_provider_elementary.elementary_schema import Category, Column, Table
+from airflow_provider_elementary.elementary_schema import TABLES, Category, Column, Table
 from airflow_provider_elementary.elementary_schema.json_text import json_list, json_object
 from airflow_provider_elementary.snapshots.policy import Policy
 from airflow_provider_elementary.source import Source
@@ -174,10 +174,7 @@ def redact(
     :param hash_key: the key of hashed columns.
     """
     batch = limit_failed_row_lists(batch, table, policy, exclusions)
-    for position, name in enumerate(batch.schema.names):
-        column = table.column(name)
-        if column is None:
-            continue
+    for position, column in _replaced_columns(table.name, tuple(batch.schema.names), policy):
         for rule, key_name, replace in _replacements(table, column, policy, hash_key):
             batch = _replace(batch, position, table, rule, key_name, replace, exclusions)
     return batch
@@ -249,6 +246,19 @@ def results_with_samples(source: Source, policy: Policy, since: datetime) -> pa.
 
 
 _Replace = Callable[[str], str]
+
+
+@lru_cache(maxsize=64)
+def _replaced_columns(table_name: str, names: tuple[str, ...], policy: Policy) -> tuple[tuple[int, Column], ...]:
+    """Return those of some columns that a rule is for, with their positions; each batch asks for the same ones."""
+    table = TABLES[table_name]
+    known = ((position, table.column(name)) for position, name in enumerate(names))
+    return tuple(
+        (position, column)
+        for position, column in known
+        if column is not None
+        and (policy.masks(table, column) or policy.hashes(table, column) or policy.hashed_keys(table, column))
+    )
 
 
 def _replacements(
