@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
@@ -107,11 +108,12 @@ def newest_reports(opened: OpenStore, count: int) -> list[StoredReport]:
 
     :raises SnapshotCorruptError: one of them is signed, and not valid.
     """
-    first, others = [], []
+    first: list[tuple[datetime, StoredReport]] = []
+    others: list[tuple[datetime, StoredReport]] = []
     for _, reports in reports_by_subject(opened, max(count, 1)):
         made_at = None
         for stored in reports:
-            # Of one subject, the numbers tell which is newer: a clock may have been ahead.
+            # Of one subject, the number says which is newer: a clock may have been ahead.
             is_newest, made_at = made_at is None, min(made_at or stored.report.checked_at, stored.report.checked_at)
             (first if is_newest else others).append((made_at, stored))
     others.sort(key=lambda found: found[0], reverse=True)
