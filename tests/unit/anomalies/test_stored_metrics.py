@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import random
+import sys
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -15,6 +16,7 @@ import pytest
 from airflow_provider_elementary.anomalies.detect import Method
 from airflow_provider_elementary.anomalies.detect_recent import Scored, score_recent
 from airflow_provider_elementary.anomalies.robust import replay
+from airflow_provider_elementary.anomalies.robust.state import MODEL_VERSION
 from airflow_provider_elementary.anomalies.stored_metrics import MetricRows, StoredMetrics
 from airflow_provider_elementary.elementary_schema import Category
 from airflow_provider_elementary.exceptions import ElementaryError
@@ -261,6 +263,28 @@ def test_the_rule_of_the_package_reads_the_days_of_its_windows(
     assert said_in_12_digits(found.verdicts) == said_in_12_digits(history.from_scratch("elementary").verdicts)
     # Two days are scored; 14 are trained on, two detected in, and a window begins with a day.
     assert min(days[9:] for days in opened_days) >= f"{history.now - 20 * DAY:%Y%m%d}"
+
+
+@pytest.mark.parametrize(("model", "counts"), [(MODEL_VERSION, (4, 0)), (MODEL_VERSION + 1, (0, 4))])
+def test_another_release_replays_only_where_its_model_is_another(
+    model: int, counts: tuple[int, int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    history = History(tmp_path)
+    history.grow(24 * DAY)
+    history.evaluate(history.store())
+    history.grow(DAY)
+    ours = [name for name in sys.modules if name.startswith("airflow_provider_elementary")]
+    for name in ours:
+        if hasattr(sys.modules[name], "__version__"):
+            monkeypatch.setattr(f"{name}.__version__", "9.8.7")
+    monkeypatch.setattr("importlib.metadata.version", lambda package: "9.8.7")
+    monkeypatch.setattr("airflow_provider_elementary.snapshots.manifest.version", lambda package: "9.8.7")
+    monkeypatch.setattr("airflow_provider_elementary.anomalies.robust.state_store.MODEL_VERSION", model)
+
+    found = history.evaluate(history.store())
+
+    assert (found.scored.resumed, found.scored.replayed) == counts
+    assert said(found.verdicts) == said(history.from_scratch().verdicts)
 
 
 def test_a_replayed_series_reads_what_the_others_need_not(tmp_path: Path, opened_days: list[str]) -> None:
