@@ -79,11 +79,11 @@ def run_statistics(adapter: str | None) -> str:
 #: The training sets of the points in ``scored_points`` alone, from a window over all.
 SCORED_WINDOWED_STATISTICS = WINDOWED_STATISTICS + "QUALIFY point IN (SELECT point FROM scored_points)"  # noqa: S608 - constants
 
-#: The same from parts that training sets share: cheaper where their bounds, the ``cuts``, are few.
+#: The same from parts that training sets share: cheaper where their ``bounds`` are few.
 SHARED_STATISTICS = """
 CREATE TEMP VIEW training AS
 WITH spans AS (
-    SELECT ends, max(place) AS span FROM (SELECT DISTINCT ends FROM points) JOIN cuts ON cut <= ends GROUP BY ends
+    SELECT ends, max(place) AS span FROM (SELECT DISTINCT ends FROM points) JOIN bounds ON bound <= ends GROUP BY ends
 ),
 parts AS MATERIALIZED (
     SELECT
@@ -102,8 +102,8 @@ parts AS MATERIALIZED (
 trained AS MATERIALIZED (
     SELECT point, size, mean, squares, lowest, highest
     FROM scored_points AS s
-    JOIN cuts AS first ON first.cut = s.opens
-    JOIN cuts AS next ON next.cut = s.closes + 1
+    JOIN bounds AS first ON first.bound = s.opens
+    JOIN bounds AS next ON next.bound = s.closes + 1
     JOIN parts USING (series_a, series_b)
     WHERE span >= first.place AND span < next.place
 ),
@@ -135,10 +135,10 @@ SELECT
 FROM scored_points AS s LEFT JOIN averages AS a USING (point) LEFT JOIN deviations USING (point)
 """
 #: The bounds of the training sets of the points in ``scored_points``, numbered in the order of time.
-CUTS = """
-CREATE TEMP TABLE cuts AS
-SELECT cut, row_number() OVER (ORDER BY cut) AS place
-FROM (SELECT opens AS cut FROM scored_points UNION SELECT closes + 1 FROM scored_points)
+BOUNDS = """
+CREATE TEMP TABLE bounds AS
+SELECT bound, row_number() OVER (ORDER BY bound) AS place
+FROM (SELECT opens AS bound FROM scored_points UNION SELECT closes + 1 FROM scored_points)
 """
 
 _SCORES = (

@@ -11,7 +11,7 @@ import pyarrow as pa
 from airflow_provider_elementary.anomalies.configurations import KEYS, SeriesConfigurations
 from airflow_provider_elementary.anomalies.elementary.rounding import rounded
 from airflow_provider_elementary.anomalies.elementary.rule import (
-    CUTS,
+    BOUNDS,
     REPLAYED_DETECTION,
     RUN_DETECTION,
     SCORED_WINDOWED_STATISTICS,
@@ -101,7 +101,7 @@ def score(
             connection.execute(_POINTS)
             connection.execute(_SCORED_POINTS, {"since": without_zone(since)})
             connection.execute(_OMITTED_SINCE, {"since": without_zone(since)})
-            connection.execute(CUTS)
+            connection.execute(BOUNDS)
             statistics = _cheaper_statistics(connection)
         else:
             connection.execute(_LOCATED)
@@ -126,8 +126,8 @@ def _cheaper_statistics(connection: duckdb.DuckDBPyConnection) -> str:
 _FEW_PARTS = """
 SELECT coalesce(sum(greatest(next.place - first.place, 0)), 0) <= $most * (SELECT count(*) FROM points)
 FROM scored_points AS s
-JOIN cuts AS first ON first.cut = s.opens
-JOIN cuts AS next ON next.cut = s.closes + 1
+JOIN bounds AS first ON first.bound = s.opens
+JOIN bounds AS next ON next.bound = s.closes + 1
 """
 
 _SERIES = f"""
