@@ -113,7 +113,7 @@ class ConsistencyEntry:
     marker_problem: str | None = None
     unmarked: Mapping[str, NaiveTime] = field(default_factory=dict)
     marked_until: NaiveTime | None = None
-    zones_apart: float = 0
+    zones_apart: float = 0.0
 
 
 @dataclass(frozen=True)
