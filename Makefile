@@ -46,7 +46,8 @@ acceptance: $(READY)
 	ELEMENTARY_METRIC_HISTORIES=20 $(BIN)/pytest tests/unit/metrics/test_by_day.py -k from_scratch
 	$(BIN)/python -m tests.benchmarks soak --days $${ELEMENTARY_SOAK_DAYS:-90}
 	ELEMENTARY_ODD_CELLS=$${ELEMENTARY_ODD_CELLS:-50} $(BIN)/pytest tests/integration/test_odd_cells.py
-	ELEMENTARY_RACES=$${ELEMENTARY_RACES:-20} $(BIN)/pytest tests/integration/test_race.py
+	$(BIN)/python -m tests.benchmarks races --rounds $${ELEMENTARY_RACES:-80}
+	if command -v radosgw ceph-osd ceph-mon > /dev/null; then $(BIN)/python -m tests.benchmarks races --rounds 20 --store ceph; fi
 	ELEMENTARY_ENGINES=1 $(BIN)/pytest -rs tests/integration/test_real_drivers.py -k world_a
 	$(BIN)/uv pip install --quiet --python $(BIN)/python -e '.[spark]' pyspark
 	$(BIN)/pytest -rs tests/integration/test_spark.py tests/integration/test_spark_warehouse.py
