@@ -150,7 +150,7 @@ class S3Store:
         with self.failures(prefix):
             for page in pages:
                 for found in page.get("Contents", ()):
-                    key, size = found["Key"].removeprefix(self._prefix), found["Size"]
+                    key = found["Key"].removeprefix(self._prefix)
                     # A name that cannot be printed is none of ours, and would forge lines of a log or report. Servers
                     # order names beyond ASCII in different ways, and none of ours has such letters.
                     if not (key.startswith(prefix) and key.isprintable()):
@@ -160,7 +160,7 @@ class S3Store:
                             raise StoreRefusedError(self._unordered(prefix))
                         last = key
                     if key > after:
-                        yield StoredObject(key, size)
+                        yield StoredObject(key, found["Size"], found.get("ETag", ""))
                 if page.get("IsTruncated") and not page.get("NextContinuationToken"):
                     raise StoreError(f"{self.uri} lists only a part of {prefix}. Nothing was committed. Retry.")
 

@@ -24,10 +24,12 @@ class StoredObject:
 
     :param key: its name, relative to the store, with ``/`` between the parts.
     :param size: bytes.
+    :param version: changes when the object is replaced, where the store lists that; never compared with an ETag.
     """
 
     key: str
     size: int
+    version: str = ""
 
 
 @dataclass(frozen=True)
