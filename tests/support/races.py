@@ -37,7 +37,7 @@ from tests.support.little_project import SMALL_WORLD_END, small_world
 
 #: Of the 17 tables, the one that readers read.
 TABLE = "dbt_run_results"
-#: So many that what was the newest when a round began is kept until it ends.
+#: Enough that what was the newest when a round began is kept until it ends.
 _KEPT = 6
 _POLICY = Policy(failed_rows_days=100_000)
 _FIRST_HOURS = 3
@@ -96,8 +96,8 @@ class Race:
             seconds = time.monotonic() - began
             acknowledged |= {one["sequence"]: one["snapshot_id"] for one in said.values() if "sequence" in one}
             checked = self._alone("check", partial(self._check, world, hour, acknowledged))
-            told = "; ".join(f"{name} {one.get('outcome')}" for name, one in sorted(said.items()))
-            report(f"round {number + 1}: {told}; newest {checked['sequence']}; {seconds:.1f} s")
+            outcomes = "; ".join(f"{name} {one.get('outcome')}" for name, one in sorted(said.items()))
+            report(f"round {number + 1}: {outcomes}; newest {checked['sequence']}; {seconds:.1f} s")
         ended = self._alone("end", lambda: self._end(world, hours - 1))
         report(f"end: {json.dumps(ended)}")
 

@@ -305,7 +305,8 @@ class PrunePlan:
         oldest = min(self.clock.oldest_orphan, self.head.taken_at)
         # The manifest of its number is the first that names a generation.
         began: dict[int, str] = {}
-        unused, older = [], []
+        unused: list[tuple[int, str]] = []
+        older: list[tuple[int, str]] = []
         for found in self._repository.store.list(GENERATIONS):
             number, snapshot_id = generation_number(found.key), found.key.partition("-")[2]
             if ids.get(number) == snapshot_id:

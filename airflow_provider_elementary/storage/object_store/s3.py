@@ -166,7 +166,7 @@ class S3Store:
 
     def _unordered(self, prefix: str) -> str:
         return (
-            f"{self.uri} does not list {prefix} in the order of names, so that what is newest cannot be told. Use a "
+            f"{self.uri} does not list {prefix} in the order of names, so nothing shows what is newest. Use a "
             "general purpose bucket, or another server: directory buckets (S3 Express) list in any order."
         )
 
