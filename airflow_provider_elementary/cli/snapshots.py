@@ -235,7 +235,10 @@ def _diff(arguments: argparse.Namespace) -> None:
     else:
         print(f"no changes of the dbt project between {report.before} and {report.after}")
     counts = [[table, count.before, count.after] for table, count in report.rows.items()]
-    print_table(("table", f"rows in {report.before}", f"rows in {report.after}"), counts)
+    changed = [row for row in counts if row[1] != row[2]]
+    if changed:
+        print_table(("table", "rows before", "rows after"), changed)
+    print(f"no change of the number of rows in {plural(len(counts) - len(changed), 'table')}")
     if report.not_compared:
         print(
             f"not compared (not in both snapshots, or the keys cannot decrypt them): {', '.join(report.not_compared)}"
