@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from airflow_provider_elementary.cli.airflow_context import enable_metadata_db_connections
 from airflow_provider_elementary.cli.exits import FINDING, FINE, failure
-from airflow_provider_elementary.cli.options import add_store, open_hook
+from airflow_provider_elementary.cli.options import add_conn_id, add_store, open_hook
 from airflow_provider_elementary.cli.output import print_json, print_table
 from airflow_provider_elementary.cli.schedules import schedule_problems
 from airflow_provider_elementary.words import duration
@@ -44,9 +44,7 @@ def add_doctor(parser: argparse.ArgumentParser) -> None:
         "Example: airflow-elementary doctor --conn-id elementary_default"
     )
     add_store(parser)
-    parser.add_argument(
-        "--conn-id", default="elementary_default", help="the warehouse's connection (default: elementary_default)"
-    )
+    add_conn_id(parser)
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.set_defaults(command=_doctor)
 
