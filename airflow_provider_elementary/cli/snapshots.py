@@ -19,11 +19,11 @@ from airflow_provider_elementary.cli.retention import (
     add_anchor,
     add_retention,
     given_anchors,
-    orphan_age_of,
     retention_of,
 )
 from airflow_provider_elementary.cli.take import add_take, take
 from airflow_provider_elementary.elementary_schema import Category
+from airflow_provider_elementary.snapshots.maintenance.retention import orphan_age
 from airflow_provider_elementary.words import plural
 
 if TYPE_CHECKING:
@@ -203,7 +203,7 @@ def _prune(arguments: argparse.Namespace) -> None:
             anchors=anchors,
             acknowledge_loss=arguments.acknowledge_loss,
             dry_run=arguments.dry_run,
-            orphan_age=orphan_age_of(arguments),
+            orphan_age=orphan_age(arguments.orphan_hours),
         )
     if arguments.json:
         print_json(report.to_dict())
