@@ -42,11 +42,12 @@ matrix: $(READY)
 acceptance: $(READY)
 	$(BIN)/uv pip install --quiet --python $(BIN)/python -e '.[executors]'
 	ELEMENTARY_EXECUTORS=1 $(BIN)/pytest -s -rs -o faulthandler_timeout=7200 tests/integration/test_parts_on_executors.py
-	ELEMENTARY_HISTORIES=$${ELEMENTARY_HISTORIES:-150} $(BIN)/pytest -s tests/integration/test_random_histories.py
+	ELEMENTARY_HISTORIES=$${ELEMENTARY_HISTORIES:-150} $(BIN)/pytest -s -o faulthandler_timeout=7200 tests/integration/test_random_histories.py
 	ELEMENTARY_METRIC_HISTORIES=20 $(BIN)/pytest tests/unit/metrics/test_by_day.py -k from_scratch
 	$(BIN)/python -m tests.benchmarks soak --days $${ELEMENTARY_SOAK_DAYS:-90}
-	ELEMENTARY_ODD_CELLS=$${ELEMENTARY_ODD_CELLS:-50} $(BIN)/pytest tests/integration/test_odd_cells.py
-	ELEMENTARY_RACES=$${ELEMENTARY_RACES:-20} $(BIN)/pytest tests/integration/test_race.py
+	ELEMENTARY_ODD_CELLS=$${ELEMENTARY_ODD_CELLS:-50} $(BIN)/pytest -o faulthandler_timeout=7200 tests/integration/test_odd_cells.py
+	$(BIN)/python -m tests.benchmarks races --rounds $${ELEMENTARY_RACES:-80}
+	if command -v radosgw ceph-osd ceph-mon > /dev/null; then $(BIN)/python -m tests.benchmarks races --rounds 20 --store ceph; fi
 	ELEMENTARY_ENGINES=1 $(BIN)/pytest -rs tests/integration/test_real_drivers.py -k world_a
 	$(BIN)/uv pip install --quiet --python $(BIN)/python -e '.[spark]' pyspark
 	$(BIN)/pytest -rs tests/integration/test_spark.py tests/integration/test_spark_warehouse.py

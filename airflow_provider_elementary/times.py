@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+#: More days than any history has, and few enough for a date to be computed.
+MOST_DAYS = 100_000
+
 
 def in_utc(moment: datetime) -> datetime:
     """Return the time in UTC; one without a zone is taken to be in UTC.

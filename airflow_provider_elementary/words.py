@@ -1,8 +1,16 @@
-"""Writes numbers, counts with their nouns, and lengths of time."""
+"""Writes numbers, counts with their nouns, lengths of time, and the nearest name."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import timedelta
+from difflib import get_close_matches
+
+
+def did_you_mean(name: str, names: Iterable[str]) -> str:
+    """Return a sentence with the nearest of some names, to append to one about a mistyped name; empty without one."""
+    nearest = get_close_matches(name, sorted(names), 1, 0.7)
+    return f" Did you mean {nearest[0]!r}?" if nearest else ""
 
 
 def plural(count: int, noun: str) -> str:

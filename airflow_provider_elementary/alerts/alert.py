@@ -179,6 +179,7 @@ def alert_of(event: Event, incident: Incident, meta: AlertMeta, *, url: str = ""
         Line("table", "Its values come from", incident.cause.origin.table if incident.cause.origin else ""),
         Line("column", "Tests and metrics", _listed(incident.subjects)),
         Line(None, "Evidence", incident.cause.evidence),
+        *(Line(None, "Closed", text) for text in _closed(incident, event)),
         Line(None, "Since", minute_in_utc(incident.started_at)),
         Line(None, "Until", minute_in_utc(incident.resolved_at) if incident.resolved_at else ""),
         Line(None, "Other tables of it", _listed(incident.followers)),
@@ -194,7 +195,7 @@ def alert_of(event: Event, incident: Incident, meta: AlertMeta, *, url: str = ""
     subjects = _listed(incident.subjects, 3)
     return Alert(
         event=event,
-        title=_one_line(f"{_WORDS[event]} ({incident.severity}): {incident.cause.table} {subjects}"),
+        title=_one_line(f"{_word(event, incident)} ({incident.severity}): {incident.cause.table} {subjects}"),
         lines=_shown(lines, meta.fields),
         incidents=(incident,),
         severity=incident.severity,
@@ -204,6 +205,18 @@ def alert_of(event: Event, incident: Incident, meta: AlertMeta, *, url: str = ""
         channel=meta.channel,
         url=url,
     )
+
+
+def _word(event: Event, incident: Incident) -> str:
+    """Return how a title begins: what ended without good evidence was not resolved."""
+    is_closed = event == "resolved" and any(condition.is_closed for condition in incident.conditions)
+    return "Closed" if is_closed else _WORDS[event]
+
+
+def _closed(incident: Incident, event: Event) -> list[str]:
+    """Return the conditions other than the cause that ended without good evidence, with the reason."""
+    found = [each for each in incident.conditions[1:] if each.is_closed] if event == "resolved" else []
+    return [f"{each.title}: {each.evidence}" for each in found[:_TITLES_SHOWN]]
 
 
 def alert_of_many(alerts: Sequence[Alert]) -> Alert:

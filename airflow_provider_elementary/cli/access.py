@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_elementary.cli.airflow_context import enable_metadata_db_connections
 from airflow_provider_elementary.cli.exits import FINE, UsageError, failure, usage
-from airflow_provider_elementary.cli.options import add_json, add_user_options
+from airflow_provider_elementary.cli.options import add_conn_id, add_json, add_user_options
 from airflow_provider_elementary.cli.output import print_json, print_table
 from airflow_provider_elementary.exceptions import AccessDeniedError
 
@@ -44,7 +44,7 @@ def add_grants(parser: argparse.ArgumentParser) -> None:
 
 def add_check_access(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of ``check-access``."""
-    parser.add_argument("--conn-id", required=True, help="the Airflow connection")
+    add_conn_id(parser)
     parser.add_argument("--schema", help="the Elementary schema (default: the connection's)")
     parser.add_argument("--database", help="its database (default: the connection's)")
     parser.add_argument(

@@ -58,7 +58,7 @@ def show_anomalies(arguments: argparse.Namespace) -> int:
 
     from airflow_provider_elementary.anomalies.elementary.configured_tests import read_test_configurations
     from airflow_provider_elementary.cli.summary import show_incidents
-    from airflow_provider_elementary.incidents.current import current_conditions, read_dbt_conditions
+    from airflow_provider_elementary.incidents.current import current_conditions, read_conditions_of
     from airflow_provider_elementary.incidents.evaluate import EvaluationOptions, evaluate
     from airflow_provider_elementary.incidents.origins import with_origins
     from airflow_provider_elementary.incidents.tracking import track_incidents
@@ -76,7 +76,7 @@ def show_anomalies(arguments: argparse.Namespace) -> int:
     with usage(), compute_metrics(source) as metrics:
         configurations = read_test_configurations(source)
         found = evaluate(metrics, read_lineage(source), options, adapter=source.adapter, configurations=configurations)
-    conditions = current_conditions(found.verdicts, found.lineage, read_dbt_conditions(source))
+    conditions = current_conditions(found.verdicts, found.lineage, read_conditions_of(source))
     incidents = track_incidents(with_origins(conditions, (), found.lineage, source, source.adapter), found.lineage)
     if arguments.json:
         facts = {"summary": asdict(found.summary), "incidents": [incident.to_dict() for incident in incidents]}

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Literal
 
 from airflow_provider_elementary.cli.airflow_context import enable_metadata_db_connections
 from airflow_provider_elementary.cli.exits import FINDING, FINE, failure
-from airflow_provider_elementary.cli.options import add_store, open_hook
+from airflow_provider_elementary.cli.options import add_conn_id, add_store, open_hook
 from airflow_provider_elementary.cli.output import print_json, print_table
+from airflow_provider_elementary.cli.schedules import schedule_problems
 from airflow_provider_elementary.words import duration
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ _COLOURS = {"pass": "green", "warning": "yellow", "fail": "bold red", "not check
 class Found:
     """What was found of one part of the setup.
 
-    :param part: ``airflow``, ``store``, ``keys``, ``signing``, ``snapshots``, ``warehouse`` or ``page``.
+    :param part: ``airflow``, ``store``, ``keys``, ``signing``, ``snapshots``, ``warehouse``, ``page`` or ``schedules``.
     :param evidence: in a sentence.
     :param next_step: what to do; empty where nothing is needed.
     """
@@ -43,9 +44,7 @@ def add_doctor(parser: argparse.ArgumentParser) -> None:
         "Example: airflow-elementary doctor --conn-id elementary_default"
     )
     add_store(parser)
-    parser.add_argument(
-        "--conn-id", default="elementary_default", help="the warehouse's connection (default: elementary_default)"
-    )
+    add_conn_id(parser)
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.set_defaults(command=_doctor)
 
@@ -84,6 +83,8 @@ def _page() -> Iterator[Found]:
     else:
         step = "Name the stores in [elementary] stores, or AIRFLOW__ELEMENTARY__STORES, and restart the API server."
         yield Found("page", "warning", "shows no store: [elementary] stores is empty", step)
+    for status, evidence, step in schedule_problems():
+        yield Found("schedules", status, evidence, step)
     if not conf.get("api", "base_url", fallback=None):
         step = "Set [api] base_url, so that links in alerts and logs are complete."
         yield Found("links", "warning", "[api] base_url is not set: links begin without a host", step)

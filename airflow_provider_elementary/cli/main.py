@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
@@ -25,6 +26,7 @@ from airflow_provider_elementary.cli.progress import progress_lines
 from airflow_provider_elementary.cli.query_history import add_query_history
 from airflow_provider_elementary.cli.snapshots import add_snapshot
 from airflow_provider_elementary.cli.store import add_keys_actions, add_store_actions
+from airflow_provider_elementary.words import did_you_mean
 
 
 def program() -> NoReturn:
@@ -108,7 +110,20 @@ class ExactParser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Raise the error, where argparse would end the process."""
-        raise InvalidArgumentsError(self, message)
+        # What is wrong, and the choices, are quoted.
+        wrong, *choices = re.findall(r"'([^']*)'", message) if "invalid choice" in message else [""]
+        nearest = did_you_mean(wrong, choices)
+        raise InvalidArgumentsError(self, f"{message}.{nearest}" if nearest else message)
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Parse the arguments of one command; what it does not know is an error of that command."""
+        parsed, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            options = [option for action in self._actions for option in action.option_strings]
+            nearest = did_you_mean(unknown[0].partition("=")[0], options)
+            message = f"unrecognized arguments: {' '.join(unknown)}"
+            self.error(f"{message}.{nearest}" if nearest else message)
+        return parsed, unknown
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -191,7 +206,8 @@ def _table(arguments: argparse.Namespace) -> None:
 
     # Snowflake shows the names in upper case.
     if (table := arguments.table.lower()) not in TABLES:
-        raise UsageError(f"There is no table {arguments.table!r}. The tables are: {', '.join(TABLES)}.")
+        nearest = did_you_mean(table, TABLES)
+        raise UsageError(f"There is no table {arguments.table!r}.{nearest} The tables are: {', '.join(TABLES)}.")
     left = arguments.limit
     with open_repository(arguments).source().read(table) as reader:
         for batch in reader:

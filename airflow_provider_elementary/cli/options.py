@@ -29,6 +29,16 @@ def add_store(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_conn_id(parser: argparse.ArgumentParser) -> None:
+    """Declare the argument that names the warehouse."""
+    parser.add_argument(
+        "--conn-id",
+        default="elementary_default",
+        metavar="CONN_ID",
+        help="Airflow connection of the warehouse (default: elementary_default)",
+    )
+
+
 def add_json(parser: argparse.ArgumentParser, text: str = "print JSON") -> None:
     """Declare that the command prints JSON."""
     parser.add_argument("--json", action="store_true", help=text)

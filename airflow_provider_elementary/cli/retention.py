@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import re
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from airflow_provider_elementary.cli.exits import UsageError
@@ -48,11 +47,6 @@ def retention_of(arguments: argparse.Namespace) -> Retention:
     """Return the rules that were given."""
     counts = {name: value for name, value in vars(arguments).items() if name.startswith("keep_")}
     return Retention(**counts, category_days=_days(arguments.category_days))
-
-
-def orphan_age_of(arguments: argparse.Namespace) -> timedelta:
-    """Return the minimum age of unreferenced files."""
-    return timedelta(hours=arguments.orphan_hours)
 
 
 def given_anchors(arguments: argparse.Namespace) -> list[Anchor]:

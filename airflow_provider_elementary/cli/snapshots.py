@@ -19,11 +19,11 @@ from airflow_provider_elementary.cli.retention import (
     add_anchor,
     add_retention,
     given_anchors,
-    orphan_age_of,
     retention_of,
 )
 from airflow_provider_elementary.cli.take import add_take, take
 from airflow_provider_elementary.elementary_schema import Category
+from airflow_provider_elementary.snapshots.maintenance.retention import orphan_age
 from airflow_provider_elementary.words import plural
 
 if TYPE_CHECKING:
@@ -203,7 +203,7 @@ def _prune(arguments: argparse.Namespace) -> None:
             anchors=anchors,
             acknowledge_loss=arguments.acknowledge_loss,
             dry_run=arguments.dry_run,
-            orphan_age=orphan_age_of(arguments),
+            orphan_age=orphan_age(arguments.orphan_hours),
         )
     if arguments.json:
         print_json(report.to_dict())
@@ -235,7 +235,10 @@ def _diff(arguments: argparse.Namespace) -> None:
     else:
         print(f"no changes of the dbt project between {report.before} and {report.after}")
     counts = [[table, count.before, count.after] for table, count in report.rows.items()]
-    print_table(("table", f"rows in {report.before}", f"rows in {report.after}"), counts)
+    changed = [row for row in counts if row[1] != row[2]]
+    if changed:
+        print_table(("table", "rows before", "rows after"), changed)
+    print(f"no change of the number of rows in {plural(len(counts) - len(changed), 'table')}")
     if report.not_compared:
         print(
             f"not compared (not in both snapshots, or the keys cannot decrypt them): {', '.join(report.not_compared)}"

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from airflow_provider_elementary.cli.exits import FINDING, FINE, UsageError, usage
 from airflow_provider_elementary.cli.options import add_json, add_json_only, add_store, open_hook, open_repository
 from airflow_provider_elementary.cli.output import print_json, print_table
-from airflow_provider_elementary.cli.retention import add_retention, given_anchors, orphan_age_of, retention_of
+from airflow_provider_elementary.cli.retention import add_retention, given_anchors, retention_of
+from airflow_provider_elementary.snapshots.maintenance.retention import orphan_age
 from airflow_provider_elementary.words import plural
 
 if TYPE_CHECKING:
@@ -94,7 +95,9 @@ def _maintain(arguments: argparse.Namespace) -> None:
     # Before the arguments are tried: a connection that may not write is no invalid argument.
     repository.documents.require_signer()
     with usage():
-        report = repository.maintain(retention_of(arguments), anchors=anchors, orphan_age=orphan_age_of(arguments))
+        report = repository.maintain(
+            retention_of(arguments), anchors=anchors, orphan_age=orphan_age(arguments.orphan_hours)
+        )
     if arguments.json:
         print_json(report.to_dict())
         return

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_elementary.cli.access import require_checks, require_probes
 from airflow_provider_elementary.cli.exits import UsageError, usage
-from airflow_provider_elementary.cli.options import CATEGORIES, non_negative, whole_number
+from airflow_provider_elementary.cli.options import CATEGORIES, add_conn_id, non_negative, whole_number
 from airflow_provider_elementary.cli.progress import counting_rows
 from airflow_provider_elementary.exceptions import ConnectionNotFoundError
 from airflow_provider_elementary.snapshots.policy import PARAMETERS
@@ -24,7 +24,7 @@ _METAVARS = {"names": "NAME", "columns": "TABLE.COLUMN", "keys": "TABLE.COLUMN[.
 
 def add_take(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of ``snapshot take`` beyond the one that names the store."""
-    parser.add_argument("--conn-id", required=True, help="the Airflow connection of the warehouse")
+    add_conn_id(parser)
     parser.add_argument("--schema", help="the Elementary schema (default: the connection's)")
     parser.add_argument("--database", help="its database (default: the connection's)")
     policy = parser.add_argument_group(

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import os
 
+from airflow_provider_elementary.words import did_you_mean
+
+_VARIABLE = "AIRFLOW_CONN_"
+
 
 def connection_variable(conn_id: str) -> str:
     """Return the environment variable that Airflow reads a connection from."""
-    return f"AIRFLOW_CONN_{conn_id.upper()}"
+    return f"{_VARIABLE}{conn_id.upper()}"
 
 
 def missing_connection(conn_id: str) -> str:
@@ -21,4 +25,5 @@ def missing_connection(conn_id: str) -> str:
             f"Airflow cannot read connection {conn_id!r} from {variable}: it is neither a URI nor a JSON object of a "
             "connection's fields."
         )
-    return f"Airflow has no connection {conn_id!r}."
+    others = (name.removeprefix(_VARIABLE).lower() for name in os.environ if name.startswith(_VARIABLE))
+    return f"Airflow has no connection {conn_id!r}.{did_you_mean(conn_id, others)}"

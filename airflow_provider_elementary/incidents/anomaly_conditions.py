@@ -15,6 +15,7 @@ from airflow_provider_elementary.anomalies.explain import public_sentence
 from airflow_provider_elementary.anomalies.schema import is_of_incident
 from airflow_provider_elementary.elementary_schema import METRIC_KEYS
 from airflow_provider_elementary.incidents.conditions import (
+    NO_LONGER_MEASURED,
     PROJECT,
     PROJECT_METRICS,
     Condition,
@@ -53,7 +54,8 @@ def anomaly_conditions(verdicts: pa.Table, lineage: Lineage, before: Iterable[Co
         runs = [_condition(subject, severity, run, ended_at) for run, ended_at in _runs(rows)]
         found += _continued(past, runs, rows)
     for past in known.values():
-        found += [_no_longer_scored(condition, newest) for condition in past]
+        found += past
+    found = [_no_longer_scored(condition, newest) for condition in found]
     return sorted(found, key=lambda condition: (condition.started_at, condition.key))
 
 
@@ -149,4 +151,5 @@ def _no_longer_scored(condition: Condition, newest: datetime | None) -> Conditio
     if not condition.holds or newest is None or newest - condition.last_seen <= NO_LONGER_SCORED:
         return condition
     evidence = f"no score for {NO_LONGER_SCORED.days} days: the metric is no longer measured"
-    return replace(condition, ended_at=newest, state="no longer measured", evidence=evidence)
+    ended_at = condition.last_seen + NO_LONGER_SCORED
+    return replace(condition, ended_at=ended_at, state=NO_LONGER_MEASURED, evidence=evidence)

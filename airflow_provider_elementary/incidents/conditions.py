@@ -17,6 +17,9 @@ Family = Literal["volume", "freshness", "values", "nulls", "schema", "run", "dur
 #: The worst first.
 SEVERITIES: tuple[Severity, ...] = ("critical", "high", "normal", "low")
 
+#: The states of what ended without good evidence: its subject is gone, or nothing is known of it any more.
+REMOVED, NO_LONGER_EXPECTED, NO_LONGER_MEASURED = "removed", "no longer expected", "no longer measured"
+
 #: The subject of what concerns the whole project.
 PROJECT = "the dbt project"
 
@@ -97,6 +100,11 @@ class Condition:
     def holds(self) -> bool:
         """Whether nothing says that it is over."""
         return self.ended_at is None
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether it is over without good evidence: nothing was repaired, as far as is known."""
+        return not self.holds and self.state in (REMOVED, NO_LONGER_EXPECTED, NO_LONGER_MEASURED)
 
 
 def project_condition(

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import partial
 from importlib.resources import files
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_elementary.elementary_schema.newest import newest_sql
 from airflow_provider_elementary.elementary_schema.nodes import ARTIFACTS, PLACE_COLUMNS, TEST_PREFIX
 from airflow_provider_elementary.elementary_schema.statuses import level_sql, meaning_of, rank_sql, status_sql
-from airflow_provider_elementary.incidents.conditions import PROJECT, Condition, Family, Severity, test_family
+from airflow_provider_elementary.incidents.conditions import PROJECT, REMOVED, Condition, Family, Severity, test_family
+from airflow_provider_elementary.incidents.dbt_commands import COMMAND_COLUMNS, Command, commands_of
+from airflow_provider_elementary.incidents.removed import ProjectLists, read_lists
+from airflow_provider_elementary.incidents.silence import silence_conditions, stale_checks
 from airflow_provider_elementary.project.executions import EXECUTIONS_SQL, PLACED, register_executions
 from airflow_provider_elementary.project.reading import READ, read_rows
 from airflow_provider_elementary.source import Source
 from airflow_provider_elementary.times import minute_in_utc
 
 if TYPE_CHECKING:
+    import duckdb
     import pyarrow as pa
 
 _TESTS = ("unique_id", "name", "short_name", "test_column_name", "parent_model_unique_id", "generated_at")
@@ -26,15 +32,73 @@ _RESULTS = (
     *("table_name", "model_unique_id", "invocation_id", "test_name", "test_short_name", "column_name"),
 )
 _RUNS = ("model_execution_id", "unique_id", "created_at", "status", "resource_type", "invocation_id", "name")
-#: The dbt commands that record results of nodes.
-_BUILDING = frozenset({"build", "run", "test", "seed", "snapshot"})
-#: dbt is silent after twice the longest time between two invocations of this long before.
-_USUAL = timedelta(days=14)
-_KNOWN_INVOCATIONS = 10
-_SHORTEST_SILENCE = timedelta(hours=6)
 #: Failing results of each kind; a warning is normal.
 _FAMILIES: Mapping[str, Family] = {"run": "run", "source_freshness": "freshness"}
 _FAILING: Mapping[str, Severity] = {"run": "critical", "test": "high", "source_freshness": "high"}
+#: The kinds of conditions that dbt's own results are evidence of.
+_KINDS = frozenset({"test", "run", "source_freshness", "invocation"})
+
+_Key = tuple[str, str, str]
+
+
+@dataclass(frozen=True)
+class DbtConditions:
+    """The conditions that dbt's own results are evidence of.
+
+    :param conditions: past ones included, the oldest first.
+    :param good_at: when the newest good evidence was made, by the key of the conditions that it ends.
+    :param lists: what the dbt project lists.
+    """
+
+    conditions: tuple[Condition, ...]
+    good_at: Mapping[_Key, datetime]
+    lists: ProjectLists
+
+    def since(self, before: Iterable[Condition]) -> list[Condition]:
+        """Return the conditions, and the ends of those that were known and whose first evidence was deleted since.
+
+        :param before: the conditions of the previous run.
+        """
+        found = {condition.condition_id: condition for condition in self.conditions}
+        by_key: dict[_Key, list[Condition]] = defaultdict(list)
+        for condition in self.conditions:
+            by_key[condition.key].append(condition)
+        # Of what left the project, nothing says any more which table it had.
+        unplaced: dict[tuple[str, str, datetime], Condition] = {
+            (each.kind, each.subject, each.started_at): each
+            for each in self.conditions
+            if each.kind != "invocation" and each.table in (PROJECT, each.subject)
+        }
+        for known in before:
+            if known.kind not in _KINDS:
+                continue
+            same = found.get(known.condition_id)
+            if same is None and (same := unplaced.get((known.kind, known.subject, known.started_at))) is not None:
+                found.pop(same.condition_id, None)
+                same = replace(same, table=known.table, title=known.title)
+            if same is not None:
+                # What was seen to be gone at a moment stays so until it has a result.
+                is_gone = known.state == REMOVED and same.last_seen <= known.last_seen
+                found[known.condition_id] = known if is_gone else same
+            elif known.holds:
+                later = next((each for each in by_key[known.key] if _overlap(known, each)), None)
+                if later is not None:
+                    found.pop(later.condition_id, None)
+                found[known.condition_id] = self._without_first(known, later)
+        return list(found.values())
+
+    def _without_first(self, known: Condition, later: Condition | None) -> Condition:
+        """Return a condition whose first evidence was deleted, as the later evidence says it."""
+        good_at = self.good_at.get(known.key)
+        if later is not None:
+            return replace(later, started_at=known.started_at, times=max(known.times, later.times))
+        if good_at is not None and good_at > known.last_seen:
+            return replace(known, ended_at=good_at)
+        return self.lists.ended(known)
+
+
+def _overlap(known: Condition, later: Condition) -> bool:
+    return known.started_at < later.started_at <= known.last_seen
 
 
 def dbt_conditions(
@@ -43,52 +107,136 @@ def dbt_conditions(
     as_of: datetime | None = None,
     missing: list[str] | None = None,
     skips: Collection[str] = (),
-) -> list[Condition]:
+) -> DbtConditions:
     """Return every condition that tests, runs, freshness checks and invocations are evidence of, the oldest first.
 
     Past ones are in it. A condition of a table of results that cannot be read is not.
 
     :param source: holds dbt's artifacts and results.
-    :param as_of: the warehouse's time when it was read, to notice that dbt is silent now.
+    :param as_of: the moment that the source is of, UTC without a zone: what was due by then and did not come is a
+        condition. None where that is not known: then it is the moment of the newest command.
     :param missing: receives an error message for a table that cannot be read.
     :param skips: the ids of tests and nodes of which a skipped result is a condition too.
     """
-    invocations = read_rows(source, "dbt_invocations", ("invocation_id", "created_at", "command"), missing=missing)
-    results = read_rows(source, "dbt_run_results", ("invocation_id", "created_at"), missing=missing)
-    found = [
-        *_of_results(source, missing, skips),
-        *_of_silence(invocations["created_at"].to_pylist(), as_of),
-        *_of_invocations(invocations.to_pylist(), set(results["invocation_id"].to_pylist())),
-    ]
-    return sorted(found, key=lambda condition: (condition.started_at, condition.key))
-
-
-def _of_results(source: Source, missing: list[str] | None, skips: Collection[str]) -> Iterator[Condition]:
     import duckdb
+
+    rows = read_rows(source, "dbt_invocations", COMMAND_COLUMNS, missing=missing).to_pylist()
+    results = read_rows(source, "dbt_run_results", ("invocation_id", "created_at"), missing=missing)
+    commands, with_results = commands_of(rows), set(results["invocation_id"].to_pylist())
+    by_id = {command.invocation_id: command for command in commands if command.invocation_id}
+    with duckdb.connect(":memory:", config={"enable_external_access": "false"}) as engine:
+        _register_results(engine, source, commands, missing, skips)
+        lists = read_lists(engine, commands, as_of)
+        found = [
+            *(lists.ended(_of_row(row), by_id.get(row["invocation_id"])) for row in _rows_of_results(engine)),
+            *silence_conditions(commands, _unmarked(engine), as_of, partial(_built_elsewhere, engine)),
+            *stale_checks(_checks(engine), commands, as_of),
+            *_of_invocations(commands, with_results),
+        ]
+        good_at = {**_good_at(engine), **_newest(commands, with_results)}
+    ordered = sorted(found, key=lambda condition: (condition.started_at, condition.key))
+    return DbtConditions(tuple(ordered), good_at, lists)
+
+
+def _register_results(
+    engine: duckdb.DuckDBPyConnection,
+    source: Source,
+    commands: Sequence[Command],
+    missing: list[str] | None,
+    skips: Collection[str],
+) -> None:
+    """Make the table ``leveled``: each result of a test, a run or a freshness check; and ``commands``."""
     import pyarrow as pa
 
     def read(table: str, columns: Sequence[str]) -> pa.Table:
         return read_rows(source, table, columns, missing=None if table == "dbt_invocations" else missing)
 
-    query = files(__package__).joinpath("dbt_conditions.sql").read_text()
-    parts = {
-        "status": status_sql("status"),
-        "level": level_sql("status"),
-        "rank": rank_sql("status"),
-        "newest_tests": newest_sql("dbt_tests"),
+    parts = {"status": status_sql("status"), "level": level_sql("status"), "rank": rank_sql("status")}
+    artifacts = {table: read(table, (*PLACE_COLUMNS, ARTIFACTS[table])) for table in PLACED}
+    columns = {
+        "dbt_tests": _TESTS,
+        "elementary_test_results": _RESULTS,
+        "dbt_run_results": _RUNS,
+        "dbt_source_freshness_results": READ["dbt_source_freshness_results"].columns,
     }
-    with duckdb.connect(":memory:", config={"enable_external_access": "false"}) as engine:
-        artifacts = {table: read(table, (*PLACE_COLUMNS, ARTIFACTS[table])) for table in PLACED}
-        columns = {
-            "dbt_tests": _TESTS,
-            "elementary_test_results": _RESULTS,
-            "dbt_run_results": _RUNS,
-            "dbt_source_freshness_results": READ["dbt_source_freshness_results"].columns,
-        }
-        register_executions(engine, read, artifacts, columns)
-        engine.register("skips", pa.table({"unique_id": pa.array(sorted(skips), pa.string())}))
-        for row in engine.sql(EXECUTIONS_SQL + query.format(**parts)).to_arrow_table().to_pylist():
-            yield _of_row(row)
+    register_executions(engine, read, artifacts, columns)
+    engine.register("skips", pa.table({"unique_id": pa.array(sorted(skips), pa.string())}))
+    known = {command.invocation_id: command.ahead for command in commands if command.invocation_id}
+    ahead = pa.array(known.values(), pa.duration("us"))
+    engine.register("commands", pa.table({"invocation_id": pa.array(known, pa.string()), "ahead": ahead}))
+    engine.execute(f"CREATE TABLE leveled AS {EXECUTIONS_SQL}{_sql('dbt_results').format(**parts)}")
+
+
+def _rows_of_results(engine: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
+    query = _sql("dbt_conditions").format(newest_tests=newest_sql("dbt_tests"))
+    rows: list[dict[str, Any]] = engine.sql(query).to_arrow_table().to_pylist()
+    return rows
+
+
+def _unmarked(engine: duckdb.DuckDBPyConnection) -> list[datetime]:
+    """Return when each command wrote its newest result that has no row in ``dbt_invocations``."""
+    query = """
+    SELECT max(seen_at) FROM leveled ANTI JOIN commands USING (invocation_id)
+    WHERE invocation_id IS NOT NULL GROUP BY invocation_id
+    """
+    return [row[0] for row in engine.sql(query).fetchall()]
+
+
+def _built_elsewhere(engine: duckdb.DuckDBPyConnection, invocations: Sequence[str], last: datetime) -> datetime | None:
+    """Return since when all that some commands built and tested has results newer than a time; None where not."""
+    query = """
+    WITH own AS (SELECT DISTINCT kind, subject FROM leveled WHERE invocation_id IN (SELECT unnest($invocations))),
+    since AS (
+        SELECT kind, subject, min(seen_at - coalesce(ahead, INTERVAL 0 SECONDS)) AS at
+        FROM leveled LEFT JOIN commands USING (invocation_id)
+        WHERE seen_at - coalesce(ahead, INTERVAL 0 SECONDS) > $last GROUP BY kind, subject
+    )
+    SELECT CASE WHEN count(*) = count(at) THEN max(at) END FROM own LEFT JOIN since USING (kind, subject)
+    """
+    parameters = {"invocations": list(invocations), "last": last}
+    found: tuple[datetime | None] | None = engine.execute(query, parameters).fetchone()
+    return found[0] if found else None
+
+
+def _checks(engine: duckdb.DuckDBPyConnection) -> dict[tuple[str, str], list[tuple[datetime, bool]]]:
+    """Return when the freshness of each source was checked lately, UTC, and whether it was good."""
+    query = """
+    SELECT
+        subject,
+        coalesce(nullif(full_table_name, ''), subject),
+        list({'at': seen_at - coalesce(ahead, INTERVAL 0 SECONDS), 'is_good': level = 'good'})
+    FROM leveled LEFT JOIN commands USING (invocation_id)
+    WHERE kind = 'source_freshness'
+        AND seen_at >= (SELECT max(seen_at) - INTERVAL 60 DAYS FROM leveled WHERE kind = 'source_freshness')
+    GROUP BY ALL
+    """
+    return {
+        (subject, table): [(check["at"], check["is_good"]) for check in checks]
+        for subject, table, checks in engine.sql(query).fetchall()
+    }
+
+
+def _good_at(engine: duckdb.DuckDBPyConnection) -> dict[_Key, datetime]:
+    query = "SELECT kind, subject, full_table_name, max(seen_at) FROM leveled WHERE level = 'good' GROUP BY ALL"
+    return {
+        (kind, subject, table or (PROJECT if kind == "run" else subject)): at
+        for kind, subject, table, at in engine.sql(query).fetchall()
+    }
+
+
+def _newest(commands: Iterable[Command], with_results: Collection[str | None]) -> dict[_Key, datetime]:
+    """Return what ends the conditions of commands that do not run, or that record nothing."""
+    found: dict[_Key, datetime] = {}
+    for command in commands:
+        found["invocation", "silence", PROJECT] = command.at
+        found["invocation", f"job {command.job}", PROJECT] = command.at
+        if command.invocation_id in with_results:
+            found["invocation", f"dbt {command.name}", PROJECT] = command.at
+    return found
+
+
+def _sql(name: str) -> str:
+    return files(__package__).joinpath(f"{name}.sql").read_text()
 
 
 def _of_row(row: Mapping[str, Any]) -> Condition:
@@ -121,41 +269,14 @@ def _of_row(row: Mapping[str, Any]) -> Condition:
     )
 
 
-def _of_silence(times: Sequence[datetime | None], as_of: datetime | None) -> Iterator[Condition]:
-    """Yield the times in which no dbt command ran although it was due."""
-    known = sorted(time for time in times if time is not None)
-    gaps = list(pairwise([*known, *([as_of] if as_of and known and as_of > known[-1] else [])]))
-    for place, (last, following) in enumerate(gaps):
-        usual = [end - begin for begin, end in gaps[:place] if last - begin <= _USUAL]
-        if len(usual) < _KNOWN_INVOCATIONS or following - last <= max(2 * max(usual), _SHORTEST_SILENCE):
-            continue
-        hours = round((following - last).total_seconds() / 3600)
-        yield Condition(
-            kind="invocation",
-            subject="silence",
-            table=PROJECT,
-            column=None,
-            family="run",
-            severity="high",
-            started_at=last + max(usual),
-            last_seen=following,
-            ended_at=following if place + 1 < len(known) else None,
-            times=1,
-            state="silent",
-            title=f"No dbt command ran for {hours} h after {minute_in_utc(last)}",
-            evidence=f"the longest time between two commands of the {_USUAL.days} days before was "
-            f"{round(max(usual).total_seconds() / 3600)} h",
-        )
-
-
-def _of_invocations(invocations: Sequence[Mapping[str, Any]], with_results: set[str | None]) -> Iterator[Condition]:
+def _of_invocations(commands: Iterable[Command], with_results: Collection[str | None]) -> Iterator[Condition]:
     """Yield the dbt commands that recorded no result of a node, though such commands usually do."""
     by_command: dict[str, list[tuple[datetime, bool]]] = {}
-    for row in invocations:
-        command = (row["command"] or "").strip().lower()
-        if row["created_at"] is not None and command in _BUILDING:
-            by_command.setdefault(command, []).append((row["created_at"], row["invocation_id"] in with_results))
-    for command, found in by_command.items():
+    for command in commands:
+        if command.is_building:
+            found = by_command.setdefault(command.name, [])
+            found.append((command.at + command.ahead, command.invocation_id in with_results))
+    for name, found in by_command.items():
         empty: list[datetime] = []
         is_recorded = False
         for at, has_results in sorted(found):
@@ -164,10 +285,10 @@ def _of_invocations(invocations: Sequence[Mapping[str, Any]], with_results: set[
                 empty += [at] if is_recorded else []
                 continue
             if empty:
-                yield _without_results(command, empty, at)
+                yield _without_results(name, empty, at)
             empty, is_recorded = [], True
         if empty:
-            yield _without_results(command, empty, None)
+            yield _without_results(name, empty, None)
 
 
 def _without_results(command: str, times: Sequence[datetime], ended_at: datetime | None) -> Condition:

@@ -1,24 +1,5 @@
--- Appended to EXECUTIONS_SQL. One row for each unbroken run of results that are not good, of one subject and table.
-, events AS (
-    SELECT 'test' AS kind, test AS subject, full_table_name, seen_at, status FROM executions
-    UNION ALL
-    SELECT DISTINCT ON (coalesce(nullif(trim(model_execution_id), ''), concat_ws('|', r.unique_id, seen_at)))
-        'run', r.unique_id, full_table_name, seen_at, {status}
-    FROM runs AS r
-    LEFT JOIN places AS p ON p.unique_id = r.unique_id AND p.invocation_id IS NOT DISTINCT FROM r.invocation_id
-    WHERE nullif(trim(r.unique_id), '') IS NOT NULL
-    UNION ALL
-    SELECT DISTINCT 'source_freshness', c.unique_id, full_table_name, c.created_at, {status}
-    FROM dbt_source_freshness_results AS c
-    LEFT JOIN places AS p ON p.unique_id = c.unique_id AND p.invocation_id IS NOT DISTINCT FROM c.invocation_id
-    WHERE nullif(trim(c.unique_id), '') IS NOT NULL
-),
--- What was skipped says nothing: an earlier result still holds. Where the project asks, it is not good either.
-leveled AS (
-    SELECT * REPLACE (coalesce(full_table_name, '') AS full_table_name), {level} AS level, {rank} AS rank
-    FROM events WHERE seen_at IS NOT NULL AND ({level} <> 'skipped' OR subject IN (SELECT unique_id FROM skips))
-),
-runs_of_results AS (
+-- One row for each unbroken run of results that are not good, of one subject and table.
+WITH runs_of_results AS (
     SELECT
         *,
         count(*) FILTER (level = 'good') OVER earlier AS streak,
@@ -56,6 +37,7 @@ SELECT
     last(status ORDER BY level <> 'skipped', seen_at, rank) AS state,
     coalesce(any_value(known.name), any_value(named.name), any_value(d.name)) AS name,
     coalesce(any_value(known.short_name), any_value(named.short_name)) AS short_name,
+    arg_max(invocation_id, seen_at) AS invocation_id,
     nullif(trim(coalesce(any_value(known.test_column_name), any_value(named.column_name))), '') AS column_name
 FROM runs_of_results
 LEFT JOIN named USING (subject)

@@ -20,8 +20,8 @@ from airflow_provider_elementary.anomalies.stored_metrics import MetricRows, Sto
 from airflow_provider_elementary.anomalies.summary import Summary, summarise_verdicts
 from airflow_provider_elementary.exceptions import SnapshotNotFoundError
 from airflow_provider_elementary.incidents.answer_effects import feedback_of_answers
-from airflow_provider_elementary.incidents.conditions import Condition
-from airflow_provider_elementary.incidents.current import read_dbt_conditions
+from airflow_provider_elementary.incidents.current import read_conditions_of
+from airflow_provider_elementary.incidents.dbt_conditions import DbtConditions
 from airflow_provider_elementary.incidents.enrich import enrich
 from airflow_provider_elementary.project.lineage import Lineage, read_lineage
 from airflow_provider_elementary.snapshots.repository import Repository
@@ -223,10 +223,10 @@ def lineage_of(repository: Repository, origin: Mapping[str, Any]) -> Lineage:
     return Lineage()
 
 
-def dbt_conditions_of(repository: Repository, origin: Mapping[str, Any]) -> list[Condition] | None:
+def dbt_conditions_of(repository: Repository, origin: Mapping[str, Any]) -> DbtConditions | None:
     """Read the conditions of dbt's results in the snapshot that metrics were computed from; None without one."""
     snapshot_id = origin.get("snapshot_id")
-    return read_dbt_conditions(repository.source(snapshot_id)) if snapshot_id else None
+    return read_conditions_of(repository.source(snapshot_id)) if snapshot_id else None
 
 
 def read_verdicts(repository: Repository, keys: Sequence[str]) -> pa.Table:

@@ -146,8 +146,11 @@ def _is_near(cause: Condition, condition: Condition) -> bool:
 
 
 def _is_of_silence(condition: Condition, silence: Condition) -> bool:
+    # A result that came before anything was due is of a command that ran; a bucket may have begun before.
+    later = condition.last_seen if condition.kind == "anomaly" else condition.started_at
     return (
         condition.family in _OF_SILENCE
+        and later >= silence.started_at
         and silence.started_at - condition.started_at <= SLACK
         and condition.started_at <= (silence.ended_at or datetime.max)
         and silence.subject == "silence"

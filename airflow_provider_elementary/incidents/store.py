@@ -39,6 +39,7 @@ from airflow_provider_elementary.times import utc_now
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from airflow_provider_elementary.incidents.dbt_conditions import DbtConditions
     from airflow_provider_elementary.snapshots import Repository, SnapshotSource
 
 #: The columns of stored incidents, all but ``resolved_at`` text.
@@ -83,7 +84,7 @@ def update_incidents(
     repository: Repository,
     verdicts: pa.Table,
     lineage: Lineage,
-    of_dbt: Sequence[Condition] | None,
+    of_dbt: DbtConditions | None,
     *,
     series: str,
     run_key: str,
@@ -245,9 +246,9 @@ def updated(
     before = [condition for incident in known or () for condition in incident.conditions]
     current = list(of_store)
     if not is_current:
-        from airflow_provider_elementary.incidents.current import read_dbt_conditions
+        from airflow_provider_elementary.incidents.current import read_conditions_of
 
-        current = [*read_dbt_conditions(open_newest()), *current]
+        current = [*read_conditions_of(open_newest()).since(before), *current]
     # Only a task follows code: what it found is not lost by reading the results again.
     origins = {condition.condition_id: condition.origin for condition in before}
     current = [replace(each, origin=origins.get(each.condition_id)) for each in current]

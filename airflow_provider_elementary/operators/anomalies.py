@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_elementary.anomalies.detect import Method
     from airflow_provider_elementary.anomalies.stored_metrics import MetricRows
-    from airflow_provider_elementary.incidents.conditions import Condition
+    from airflow_provider_elementary.incidents.dbt_conditions import DbtConditions
     from airflow_provider_elementary.incidents.evaluate import Evaluation, EvaluationOptions
     from airflow_provider_elementary.project.lineage import Lineage
 
@@ -106,7 +106,7 @@ class ElementaryAnomalyOperator(ElementarySourceOperator):
         self.shards = shards
         #: What :meth:`execute` scored, and its origin, for OpenLineage.
         self._evaluated: tuple[Evaluation, Mapping[str, Any]] | None = None
-        self._of_dbt: Sequence[Condition] | None = None
+        self._of_dbt: DbtConditions | None = None
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Score, store and log; raise last, when everything is recorded."""
@@ -175,7 +175,7 @@ class ElementaryAnomalyOperator(ElementarySourceOperator):
     ) -> Iterator[tuple[MetricRows, Lineage, Mapping[str, Any], pa.Table | None]]:
         from airflow_provider_elementary.anomalies.elementary.configured_tests import read_test_configurations
         from airflow_provider_elementary.anomalies.stored_metrics import MetricRows
-        from airflow_provider_elementary.incidents.current import read_dbt_conditions
+        from airflow_provider_elementary.incidents.current import read_conditions_of
         from airflow_provider_elementary.incidents.evaluate import dbt_conditions_of, open_metrics
         from airflow_provider_elementary.metrics import compute_metrics
         from airflow_provider_elementary.project.lineage import read_lineage
@@ -186,7 +186,7 @@ class ElementaryAnomalyOperator(ElementarySourceOperator):
             yield rows, lineage, origin, configurations
         else:
             with self.open_source() as (source, origin):
-                self._of_dbt = read_dbt_conditions(source)
+                self._of_dbt = read_conditions_of(source)
                 yield (
                     MetricRows(partial(compute_metrics, source)),
                     read_lineage(source),

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from airflow_provider_elementary.incidents.answer import AnsweredIncident
-    from airflow_provider_elementary.incidents.conditions import Condition
+    from airflow_provider_elementary.incidents.dbt_conditions import DbtConditions
     from airflow_provider_elementary.incidents.store import TrackedIncidents
     from airflow_provider_elementary.incidents.tracking import Incident
     from airflow_provider_elementary.project.lineage import Lineage
@@ -167,7 +167,7 @@ def track_and_store_incidents(
     verdicts: pa.Table,
     verdict_keys: Sequence[str],
     lineage: Lineage,
-    of_dbt: Sequence[Condition] | None,
+    of_dbt: DbtConditions | None,
     origin: Mapping[str, Any],
 ) -> tuple[dict[str, Any], str | None]:
     """Update the incidents of a task's previous run, log what changed, and return them in short, for XCom.

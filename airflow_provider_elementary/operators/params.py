@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from typing import Any
 
@@ -15,6 +16,12 @@ from airflow_provider_elementary.snapshots.maintenance.retention import RULES, R
 from airflow_provider_elementary.snapshots.policy import PARAMETERS
 from airflow_provider_elementary.storage.records.answers import ANSWERS, REASONS
 
+#: The example DAGs that take their schedule from ``[elementary] schedules``.
+SCHEDULED_DAGS = (
+    *("elementary_observability", "elementary_access_audit"),
+    *("elementary_query_history", "elementary_restore_drill"),
+)
+
 
 def schedule_of(dag_id: str) -> str | None:
     """Return the schedule that ``[elementary] schedules`` names for an example DAG; None, the default, for none.
@@ -23,12 +30,24 @@ def schedule_of(dag_id: str) -> str | None:
 
     :raises ConfigurationError: the option is no JSON object of texts.
     """
-    schedules = conf.getjson("elementary", "schedules", fallback={})
-    if not isinstance(schedules, dict) or not all(isinstance(each, str) for each in schedules.values()):
+    return schedules().get(dag_id) or None
+
+
+def schedules() -> dict[str, str]:
+    """Return the schedules that ``[elementary] schedules`` names, by DAG.
+
+    :raises ConfigurationError: the option is no JSON object of texts.
+    """
+    try:
+        found = json.loads(conf.get("elementary", "schedules", fallback="") or "{}")
+    except ValueError:
+        found = None
+    if not isinstance(found, dict) or not all(isinstance(each, str) for each in found.values()):
         raise ConfigurationError(
-            f'[elementary] schedules is no JSON object with a text for each DAG. Write it as {{"{dag_id}": "@hourly"}}.'
+            "[elementary] schedules is no JSON object with a text for each DAG. Write it as "
+            f'{{"{SCHEDULED_DAGS[0]}": "@hourly"}}.'
         )
-    return schedules.get(dag_id) or None
+    return found
 
 
 def connection_param() -> Param:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import Context
@@ -16,9 +15,11 @@ from airflow_provider_elementary.operators.base import (
     real_number,
     templated_number,
 )
-from airflow_provider_elementary.snapshots.maintenance.retention import RULES, Retention
+from airflow_provider_elementary.snapshots.maintenance.retention import RULES, Retention, orphan_age
 
 if TYPE_CHECKING:
+    from datetime import timedelta
+
     from airflow_provider_elementary.snapshots.maintenance.prune import PruneReport
 
 _COUNTS = tuple(f"keep_{rule}" for rule in RULES)
@@ -30,7 +31,7 @@ class ElementaryPruneSnapshotsOperator(ElementaryStoreOperator):
 
     A snapshot stays if any rule keeps it; without a rule all stay, and only unreferenced files are removed. The newest
     always stays. What was removed is recorded, and the record is signed with the signing key of the store's connection,
-    else with the key of Metadata, so that the store still verifies. -1 keeps the newest snapshot of every hour, day, …
+    so that the store still verifies. -1 keeps the newest snapshot of every hour, day, …
 
     What was pruned can be read for a day; then a later run deletes its files. Of each epoch the newest snapshot stays.
 
@@ -99,7 +100,7 @@ class ElementaryPruneSnapshotsOperator(ElementaryStoreOperator):
         return Retention(**counts, category_days=dict(self.category_days or {}))
 
     def _orphan_age(self) -> timedelta:
-        return timedelta(hours=real_number(self, "orphan_hours"))
+        return orphan_age(real_number(self, "orphan_hours"))
 
     def _log_pruned(self, report: PruneReport) -> None:
         removes = "would remove" if report.dry_run else "removed"

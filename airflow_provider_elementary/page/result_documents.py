@@ -124,7 +124,7 @@ class ResultDocuments:
 
 
 def _kept(cache: Cache, name: StoredObject, read: Callable[[], R | None]) -> R | None:
-    # After somebody removed a document, a run that does not know of it gives its number again: the size differs.
+    # After somebody removed a document, a run that does not know of it gives its number again: the version differs.
     return cache.get(name, read, seconds=lambda found: math.inf if found else _UNREADABLE_SECONDS)
 
 

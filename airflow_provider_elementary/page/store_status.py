@@ -123,13 +123,13 @@ def find_incidents(reader: StoreReader, manifest: Manifest | None, verdicts: Ver
             )
         from airflow_provider_elementary.incidents.anomaly_conditions import anomaly_conditions
         from airflow_provider_elementary.incidents.answer_effects import answered, moves, with_answers
-        from airflow_provider_elementary.incidents.current import read_dbt_conditions
+        from airflow_provider_elementary.incidents.current import read_conditions_of
         from airflow_provider_elementary.incidents.tracking import track_incidents
         from airflow_provider_elementary.project.lineage import read_lineage
 
         snapshot = reader.snapshot(manifest)
         lineage = read_lineage(snapshot)
-        conditions = [*read_dbt_conditions(snapshot), *of_store]
+        conditions = [*read_conditions_of(snapshot).conditions, *of_store]
         if (rows := reader.anomalous_rows()) is not None and len(rows):
             conditions += anomaly_conditions(rows, lineage)
         found = track_incidents(with_answers(conditions, answers), lineage, moved=moves(answers))

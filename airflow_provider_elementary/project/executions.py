@@ -78,7 +78,8 @@ executions AS (
         coalesce(any_value(named_table), any_value(full_table_name), '{TEST_PREFIX}' || any_value(test))
             AS full_table_name,
         max(seen_at) AS seen_at,
-        first(status ORDER BY {rank_sql("status")} DESC, status) AS status
+        first(status ORDER BY {rank_sql("status")} DESC, status) AS status,
+        any_value(r.invocation_id) AS invocation_id
     FROM results AS r
     LEFT JOIN places AS p
         ON named_table IS NULL AND p.unique_id = node AND p.invocation_id IS NOT DISTINCT FROM r.invocation_id

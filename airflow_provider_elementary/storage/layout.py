@@ -51,7 +51,7 @@ def generation_key(sequence: int, snapshot_id: str) -> str:
 def generation_number(key: str) -> int:
     """Return the number of the snapshot that a generation begins with; 0 for what is no such name."""
     number = key.removeprefix(GENERATIONS)[:10]
-    return int(number) if number.isdecimal() else 0
+    return int(number) if _NUMBERED.fullmatch(number) else 0
 
 
 def index_key(width: int, place: int) -> str:

@@ -11,18 +11,21 @@ import pytest
 
 from airflow_provider_elementary.elementary_schema import TABLES, Category
 from airflow_provider_elementary.metrics.by_day import update_metrics
-from airflow_provider_elementary.snapshots import KmsKeys, LocalKeys, Policy, open_snapshot
+from airflow_provider_elementary.snapshots import KmsKeys, LocalKeys, Policy, Repository, open_snapshot, write_snapshot
 from airflow_provider_elementary.snapshots.maintenance import mergeable
 from airflow_provider_elementary.snapshots.maintenance.compaction import compact
 from airflow_provider_elementary.snapshots.maintenance.prune import prune
 from airflow_provider_elementary.snapshots.maintenance.retention import Retention
 from airflow_provider_elementary.source import read_all
-from airflow_provider_elementary.storage.layout import manifest_key
+from airflow_provider_elementary.storage.layout import manifest_key, record_key, signer_key
 from airflow_provider_elementary.storage.records.answer_log import append_answer
 from airflow_provider_elementary.storage.records.answers import Answer
 from airflow_provider_elementary.storage.records.results import read_result
+from airflow_provider_elementary.storage.trust import introduce
+from airflow_provider_elementary.warehouses.duckdb import DuckDBWarehouse
+from airflow_provider_elementary.warehouses.source import WarehouseSource
 from tests.support.counting_store import BEGAN, CountingStore, SyntheticChain
-from tests.support.signing import SIGNER, STORE_ID, signed
+from tests.support.signing import SIGNER, STORE_ID, entry, new_signer, signed
 from tests.support.stores import Rest, grow, local_rest, take, world_after_hours
 from tests.support.tampering import edit_signed
 
@@ -97,15 +100,56 @@ def test_a_changed_manifest_does_not_pass(tmp_path: Path) -> None:
     grow(rest, tmp_path, [2, 3])
     edit_signed(rest, manifest_key(1), lambda facts: facts.update(run_key="another"))
 
-    with pytest.raises(AssertionError, match="0000000001 was changed"):
+    with pytest.raises(AssertionError, match="manifest 1 was changed"):
+        run_blocks(*OPENING, "format-chain", STORE=rest.folder)
+
+
+def test_a_missing_manifest_does_not_pass_and_a_pruned_one_does(tmp_path: Path) -> None:
+    rest = local_rest(tmp_path)
+    grow(rest, tmp_path, [2, 3])
+    # The second is full: it does not add to the list of the first.
+    grow(rest, tmp_path, [4], policy=EVERYTHING)
+    for days in (1, 3):
+        prune(rest.repository, Retention(keep_last=1), now=datetime.now(UTC) + timedelta(days=days))
+
+    assert sorted(run_blocks(*OPENING, "format-chain", STORE=rest.folder)["there"]) == [3]
+    rest.path(record_key(1)).unlink()
+    with pytest.raises(AssertionError, match="manifest 2 is missing"):
         run_blocks(*OPENING, "format-chain", STORE=rest.folder)
 
 
 def test_what_no_key_of_the_store_signed_is_passed_over(rest: Rest) -> None:
     newest = run_blocks(*OPENING, STORE=rest.folder)["manifest"]
-    rest.store.put(manifest_key(9_999_999_999), b"{}")
+    for name in (manifest_key(9_999_999_999), record_key(9_999_999_999), signer_key(1)):
+        rest.store.put(name, b"{}")
 
-    assert run_blocks(*OPENING, STORE=rest.folder)["manifest"] == newest
+    assert run_blocks(*OPENING, "format-chain", STORE=rest.folder)["manifest"] == newest
+
+
+@pytest.mark.parametrize("revoke", [False, True])
+def test_a_store_whose_signing_key_was_replaced_is_read(tmp_path: Path, revoke: bool) -> None:
+    rest, signer = local_rest(tmp_path), new_signer()
+    [manifest] = grow(rest, tmp_path, [2])
+    retired = (SIGNER.key_id,)
+    documents = rest.repository.documents
+    introduce(
+        *(documents, entry(signer)),
+        first_number=2,
+        head=manifest.sha256,
+        retired=retired,
+        revoked=retired if revoke else (),
+    )
+    # The new key signs the next, and the old one only what it may not sign.
+    writer = Repository(rest.store, rest.keys, store_id=STORE_ID, signing=signer)
+    with WarehouseSource(DuckDBWarehouse(tmp_path / "warehouse.duckdb", "elementary")) as source:
+        write_snapshot(source, writer, policy=Policy(failed_rows_days=100_000))
+    body = rest.path(manifest_key(2)).read_bytes().partition(b"\n")[2]
+    rest.store.put(manifest_key(3), signed(SIGNER, STORE_ID, manifest_key(3), body))
+
+    scene = run_blocks(*OPENING, "format-chain", STORE=rest.folder)
+
+    assert scene["manifest"]["sequence"] == 2
+    assert sorted(scene["there"]) == [1, 2]
 
 
 def test_another_store_is_not_read(rest: Rest) -> None:

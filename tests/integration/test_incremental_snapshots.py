@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 
 from airflow_provider_elementary.access.check.session import TransportFacts
-from airflow_provider_elementary.elementary_schema import Category
+from airflow_provider_elementary.elementary_schema import TABLES, Category
 from airflow_provider_elementary.exceptions import (
     SnapshotConflictError,
     WarehouseError,
@@ -37,6 +37,9 @@ from tests.support.syncs import LAST_MARKER, Sync, after, marker, run_results
 if TYPE_CHECKING:
     from tests.servers.postgres import PostgresServer
     from tests.servers.snowflake import SnowflakeServer
+
+
+EVENTS = [name for name, table in TABLES.items() if table.watermark is not None]
 
 
 def new_files(manifest: Manifest) -> dict[str, int]:
@@ -104,6 +107,23 @@ class TestWhatIsNew:
         assert second.reason is not None
         assert "1 row older than the overlap of 3600 s" in second.reason
         assert "late.a" in sync.column("dbt_run_results", "model_execution_id")
+
+    def test_a_row_that_is_dated_back_is_not_lost_where_all_others_are_young(self, sync: Sync) -> None:
+        # As in the first hours of a store, or after the warehouse's clock was set back.
+        sync.change(
+            *(f"DELETE FROM {table} WHERE created_at < '{LAST_MARKER - timedelta(minutes=50)}'" for table in EVENTS)
+        )
+        first = sync.snapshot()
+        sync.change(
+            "INSERT INTO schema_columns_snapshot (column_state_id, created_at) "
+            f"VALUES ('back', '{LAST_MARKER - timedelta(hours=2)}')"
+        )
+
+        second = sync.snapshot()
+
+        assert {table.settled_rows for name, table in first.tables.items() if name in EVENTS} == {0}
+        assert (second.kind, second.epoch) == ("full", 1)
+        assert "back" in sync.column("schema_columns_snapshot", "column_state_id")
 
     def test_an_earlier_snapshot_stays_as_it_was(self, sync: Sync) -> None:
         first = sync.snapshot()

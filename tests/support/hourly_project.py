@@ -44,7 +44,7 @@ class HourlyProject:
     def sync(self, hour: int) -> Manifest:
         """Take the snapshot at the end of an hour."""
         self._warehouse.unlink(missing_ok=True)
-        write_duckdb(_until(self._world, self.now(hour)), self._warehouse)
+        write_duckdb(world_until(self._world, self.now(hour)), self._warehouse)
         with (
             patch("airflow_provider_elementary.snapshots.capture.utc_now", return_value=self.now(hour)),
             WarehouseSource(DuckDBWarehouse(self._warehouse, "elementary")) as source,
@@ -71,7 +71,8 @@ def hourly(world: World, first: datetime, began: datetime) -> World:
     return {name: moved(table) if "created_at" in table.column_names else table for name, table in world.items()}
 
 
-def _until(world: World, end: datetime) -> World:
+def world_until(world: World, end: datetime) -> World:
+    """Return a world as it was at a time."""
     until = pa.scalar(end, pa.timestamp("us"))
     return {
         name: table.filter(pc.less(table["created_at"], until)) if "created_at" in table.column_names else table

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pyarrow as pa
 
@@ -15,7 +16,7 @@ from airflow_provider_elementary.access.check.report import CHECKS
 from airflow_provider_elementary.anomalies import backtest, detect
 from airflow_provider_elementary.elementary_schema import TABLES
 from airflow_provider_elementary.incidents.anomaly_conditions import anomaly_conditions
-from airflow_provider_elementary.incidents.current import read_dbt_conditions
+from airflow_provider_elementary.incidents.current import read_conditions_of
 from airflow_provider_elementary.incidents.evaluate import dbt_conditions_of, lineage_of, read_verdicts
 from airflow_provider_elementary.incidents.store import TrackedIncidents, incidents_table, update_incidents
 from airflow_provider_elementary.incidents.store_summary import write_summary
@@ -34,13 +35,15 @@ from airflow_provider_elementary.storage.records.results import latest_result, r
 from airflow_provider_elementary.warehouses.duckdb import DuckDBWarehouse
 from airflow_provider_elementary.warehouses.source import WarehouseSource
 from tests.support.datasets import write_duckdb
-from tests.support.little_project import World, small_world
+from tests.support.little_project import SMALL_WORLD_END, World, small_world
 from tests.support.query_histories import ListingSession, query
 from tests.support.signing import opened
 
 #: A name that breaks out of every place where it is not encoded; in Arabic and CJK too.
 HOSTILE = """</title><script>alert(1)</script>"><img src=x onerror=alert(2)>' "q" {{ 7*7 }} جدول 表"""
 DAYS = 60
+#: When the sample is synced, right after its newest run: later, dbt would be silent.
+SAMPLE_TAKEN_AT = datetime(2026, 11, 22, 12)
 
 
 def report(*statuses: tuple[str, str]) -> dict[str, Any]:
@@ -73,8 +76,9 @@ def fill_store(
 ) -> str:
     """Write snapshots of a world into a store, metrics and verdicts of the newest, and return the store's URI."""
     path = write_duckdb(world or small_world(days=28), directory / "shop.duckdb")
+    taken_at = SMALL_WORLD_END + timedelta(hours=1)
     reports = [None, *[report(("schema-readable", "pass"), ("tls-version", "unknown"))] * (snapshots - 1)]
-    return _fill(directory, keys, path, reports, with_results=with_results)
+    return _fill(directory, keys, path, reports, taken_at, with_results=with_results)
 
 
 def fill_sample_store(directory: Path, keys: LocalKeys) -> str:
@@ -82,13 +86,15 @@ def fill_sample_store(directory: Path, keys: LocalKeys) -> str:
     path = build_sample(directory / "sample.duckdb")
     passing = report(*((name, "pass") for name in CHECKS))
     drifted = report(*((name, "unknown" if name == "client-address" else "pass") for name in CHECKS))
-    uri = _fill(directory, keys, path, [passing, passing, passing, drifted], with_results=True)
+    reports = [passing, passing, passing, drifted]
+    uri = _fill(directory, keys, path, reports, SAMPLE_TAKEN_AT, with_results=True)
     store = open_store(uri)
     snapshot = open_snapshot(opened(store, keys))
     newest = latest_result(opened(store, keys), "verdicts")
     assert newest is not None
     with read_result(opened(store, keys), newest.key) as rows:
-        conditions = read_dbt_conditions(snapshot) + anomaly_conditions(rows.read_all(), read_lineage(snapshot))
+        anomalies = anomaly_conditions(rows.read_all(), read_lineage(snapshot))
+    conditions = [*read_conditions_of(snapshot).conditions, *anomalies]
     incidents = incidents_table(track_incidents(conditions, read_lineage(snapshot))).to_reader()
     origin = {"snapshot_id": snapshot.manifest.snapshot_id}
     write_result(opened(store, keys), "incidents", incidents, run_key="incidents", origin=origin, parameters={})
@@ -98,12 +104,20 @@ def fill_sample_store(directory: Path, keys: LocalKeys) -> str:
 
 
 def _fill(
-    directory: Path, keys: LocalKeys, path: Path, reports: Sequence[Mapping[str, Any] | None], *, with_results: bool
+    directory: Path,
+    keys: LocalKeys,
+    path: Path,
+    reports: Sequence[Mapping[str, Any] | None],
+    taken_at: datetime,
+    *,
+    with_results: bool,
 ) -> str:
     store = open_store((directory / "store").as_uri())
     with WarehouseSource(DuckDBWarehouse(path, "elementary")) as source:
         for number, access in enumerate(reports):
-            write_snapshot(source, opened(store, keys), policy=Policy(), run_key=str(number), access=access)
+            now = taken_at + timedelta(seconds=number)
+            with patch("airflow_provider_elementary.snapshots.capture.utc_now", return_value=now):
+                write_snapshot(source, opened(store, keys), policy=Policy(), run_key=str(number), access=access)
     if with_results:
         add_results(store.uri, keys)
         add_backtest(store.uri, keys, {"anomaly_sensitivity": 3})

@@ -1,10 +1,10 @@
-"""Counts are written with their nouns."""
+"""Counts are written with their nouns, and the nearest name is offered."""
 
 from __future__ import annotations
 
 import pytest
 
-from airflow_provider_elementary.words import plural
+from airflow_provider_elementary.words import did_you_mean, plural
 
 
 @pytest.mark.parametrize(
@@ -18,3 +18,8 @@ from airflow_provider_elementary.words import plural
 )
 def test_nouns_follow_their_counts(count: int, noun: str, text: str) -> None:
     assert plural(count, noun) == text
+
+
+def test_the_nearest_name_is_offered_and_no_other() -> None:
+    assert did_you_mean("sumary", ["summary", "snapshot"]) == " Did you mean 'summary'?"
+    assert did_you_mean("zzz", ["summary"]) == did_you_mean("", []) == ""

@@ -8,6 +8,7 @@ from importlib import import_module
 from airflow_provider_elementary.access.grants.request import GrantRequest
 from airflow_provider_elementary.exceptions import ConfigurationError
 from airflow_provider_elementary.warehouses.registry import WAREHOUSES
+from airflow_provider_elementary.words import did_you_mean
 
 __all__ = ["DIALECTS", "grants"]
 
@@ -50,7 +51,8 @@ def grants(
     """
     kind = WAREHOUSES.get(dialect)
     if kind is None or kind.grants is None:
-        raise ConfigurationError(f"No grants are known for {dialect!r}. Known: {', '.join(DIALECTS)}.")
+        nearest = did_you_mean(dialect, DIALECTS)
+        raise ConfigurationError(f"No grants are known for {dialect!r}.{nearest} Known: {', '.join(DIALECTS)}.")
     statements: list[str] = import_module(kind.grants).statements(
         GrantRequest(
             role=role,

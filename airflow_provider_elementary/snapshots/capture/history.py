@@ -51,7 +51,7 @@ def look_back(
     tables = dict(point.tables)
     for name, facts in point.tables.items():
         entry = plan.base.manifest.tables[name]
-        if not entry.settled_rows:
+        if entry.settled_rows is None:
             continue
         if facts.settled_rows is None:
             why = _reason_to_look(source, TABLES[name], facts, entry, changes.get(name))

@@ -8,13 +8,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from airflow_provider_elementary.exceptions import (
     ElementaryError,
+    KeyUnavailableError,
     SnapshotCorruptError,
     SnapshotNotFoundError,
+    StoreRefusedError,
 )
 from airflow_provider_elementary.snapshots.index import Row, read_index_rows
 from airflow_provider_elementary.snapshots.lists import path
@@ -22,9 +23,11 @@ from airflow_provider_elementary.snapshots.lookup import committed_sequences, re
 from airflow_provider_elementary.snapshots.maintenance.outdated_results import OutdatedResults, outdated_results
 from airflow_provider_elementary.snapshots.maintenance.retention import Retention, reasons_to_keep
 from airflow_provider_elementary.snapshots.manifest import FileEntry, Manifest
+from airflow_provider_elementary.snapshots.manifest_document import GENERATION
 from airflow_provider_elementary.snapshots.parts.active import being_captured, outdated_documents
 from airflow_provider_elementary.snapshots.parts.documents import DEADLINE
 from airflow_provider_elementary.snapshots.prune_record import ExpiredFile, PruneRecord, Tombstone, tombstones
+from airflow_provider_elementary.storage.genesis import Role
 from airflow_provider_elementary.storage.layout import (
     DATA,
     GENERATIONS,
@@ -300,21 +303,32 @@ class PrunePlan:
         ids = {number: stone.snapshot_id for number, stone in self._stones.items()}
         ids |= {number: row.snapshot_id for number, row in self._rows.items()}
         oldest = min(self.clock.oldest_orphan, self.head.taken_at)
-        begun: dict[int, str] = {}
-        unused = []
+        # The manifest of its number is the first that names a generation.
+        began: dict[int, str] = {}
+        unused: list[tuple[int, str]] = []
+        older: list[tuple[int, str]] = []
         for found in self._repository.store.list(GENERATIONS):
             number, snapshot_id = generation_number(found.key), found.key.partition("-")[2]
-            # The manifest of its number is the first that names it; of a lost one, the id is not known.
-            if ids.get(number, "") in ("", snapshot_id):
-                begun[number] = found.key
-            elif _is_before(snapshot_id, oldest):
-                unused.append(found.key)
+            if ids.get(number) == snapshot_id:
+                began[number] = found.key
+            if not _is_before(snapshot_id, oldest):
+                continue
+            # Of a manifest that was lost, the id is not known.
+            (older if ids.get(number, "") in ("", snapshot_id) else unused).append((number, found.key))
         staying = self._there - set(self.manifests)
-        for number, after in pairwise([*sorted(begun), max(self._there) + 1]):
-            is_old = _is_before(begun[number].partition("-")[2], oldest)
-            if is_old and not any(number <= named < after for named in staying):
-                unused.append(begun[number])
-        return unused
+        for number, key in older:
+            first = min((named for named in staying if named >= number), default=max(self._there) + 1)
+            later = (after for after in sorted(began, reverse=True) if number < after <= first)
+            if number < first and (first not in staying or any(self._is_proved(began[after]) for after in later)):
+                unused.append((number, key))
+        return [key for _, key in unused]
+
+    def _is_proved(self, generation: str) -> bool:
+        """Return whether a generation is the store's own: anybody can give an object its name."""
+        number = generation_number(generation)
+        with suppress(SnapshotCorruptError, StoreRefusedError, KeyUnavailableError):
+            return self._repository.documents.read(generation, GENERATION, Role.STORE, number=number) is not None
+        return False
 
 
 def _is_before(snapshot_id: str, moment: datetime) -> bool:

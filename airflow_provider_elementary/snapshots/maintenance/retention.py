@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any
 
 from airflow_provider_elementary.elementary_schema import Category
 from airflow_provider_elementary.exceptions import ConfigurationError
+from airflow_provider_elementary.times import MOST_DAYS
 
 #: As a count: no limit.
 ALL = -1
@@ -59,7 +60,7 @@ class Retention:
     :param keep_monthly: the same for months.
     :param keep_yearly: the same for years.
     :param category_days: for a category, after how many days its data leaves the snapshots that are kept.
-    :raises ConfigurationError: a count is below -1, days are below 1, or a category is not known.
+    :raises ConfigurationError: a count is below -1, days are below 1 or above 100,000, or a category is not known.
     """
 
     keep_last: int = 0
@@ -82,9 +83,9 @@ class Retention:
                 f"Not days of categories: {', '.join(f'{name}={days}' for name, days in self.category_days.items())}. "
                 f"Categories: {', '.join(category.value for category in Category)}."
             ) from None
-        if wrong := [f"{category}={number}" for category, number in days.items() if number < 1]:
+        if wrong := [f"{category}={number}" for category, number in days.items() if not 1 <= number <= MOST_DAYS]:
             raise ConfigurationError(
-                f"category_days has to be 1 or more: {', '.join(wrong)}. "
+                f"category_days has to be 1 or more, and at most {MOST_DAYS}: {', '.join(wrong)}. "
                 "To take none of a category, leave it out of the snapshots."
             )
         object.__setattr__(self, "category_days", days)
@@ -103,6 +104,16 @@ class Retention:
         """Return the rules as JSON values, for the prune record."""
         days = {str(category): number for category, number in self.category_days.items()}
         return {**{f"keep_{rule}": count for rule, count in self.counts.items()}, "category_days": days}
+
+
+def orphan_age(hours: float) -> timedelta:
+    """Return how old files have to be that no snapshot names.
+
+    :raises ConfigurationError: the hours are more than any history has.
+    """
+    if hours > MOST_DAYS * 24:
+        raise ConfigurationError(f"orphan_hours is {hours:g}. Give at most {MOST_DAYS * 24}.")
+    return timedelta(hours=hours)
 
 
 def reasons_to_keep(

@@ -9,6 +9,7 @@ from typing import Any
 from airflow_provider_elementary.elementary_schema import TABLES, Category, Column, Sensitivity, Table
 from airflow_provider_elementary.exceptions import ConfigurationError
 from airflow_provider_elementary.snapshots.policy.parameter import PolicyParameter
+from airflow_provider_elementary.times import MOST_DAYS
 
 DEFAULT_CATEGORIES = tuple(category for category in Category if category is not Category.QUERY_LOGS)
 
@@ -25,10 +26,6 @@ _HASHED_WITHOUT_RAW_VALUES = (
     "test_result_rows.elementary_test_results_id",
 )
 _NEEDS_CARE = frozenset({Sensitivity.RAW_VALUES, Sensitivity.SQL_TEXT, Sensitivity.SECRETS})
-
-
-#: More days than any history has, and few enough for a date to be computed.
-_MOST_DAYS = 100_000
 
 
 @dataclass(frozen=True)
@@ -68,9 +65,9 @@ class Policy:
                 "failed_rows_per_test and failed_rows_days have to be 0 or more, not "
                 f"{self.failed_rows_per_test} and {self.failed_rows_days}. 0 takes no sampled rows."
             )
-        if self.failed_rows_days > _MOST_DAYS:
+        if self.failed_rows_days > MOST_DAYS:
             raise ConfigurationError(
-                f"failed_rows_days is {self.failed_rows_days}. Give at most {_MOST_DAYS}, which excludes no row by age."
+                f"failed_rows_days is {self.failed_rows_days}. Give at most {MOST_DAYS}, which excludes no row by age."
             )
         for name in self.masked_columns:
             _require_text("mask", name)

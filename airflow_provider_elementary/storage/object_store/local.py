@@ -127,10 +127,10 @@ class LocalStore:
     def list(self, prefix: str, after: str = "") -> Iterator[StoredObject]:
         """Yield the regular files whose key starts with ``prefix`` and comes after another; no unfinished ones."""
         # Everything that can match lies below the last whole directory of the prefix.
-        found = sorted((key, size) for key, size, name in self._walk(prefix) if not name.startswith(_PARTIAL))
-        for key, size in found:
+        found = sorted((key, facts) for key, facts, name in self._walk(prefix) if not name.startswith(_PARTIAL))
+        for key, facts in found:
             if key.startswith(prefix) and key > after:
-                yield StoredObject(key, size)
+                yield StoredObject(key, facts.st_size, _etag(facts))
 
     def delete(self, key: str) -> None:
         """Delete a file; of a link, the link itself."""
@@ -210,8 +210,8 @@ class LocalStore:
         finally:
             os.close(descriptor)
 
-    def _walk(self, prefix: str) -> Iterator[tuple[str, int, str]]:
-        """Yield key, size and name of every regular file below the last whole directory of a prefix."""
+    def _walk(self, prefix: str) -> Iterator[tuple[str, os.stat_result, str]]:
+        """Yield key, facts and name of every regular file below the last whole directory of a prefix."""
         parent = prefix.rpartition("/")[0]
         with self._failures(prefix), suppress(FileNotFoundError):
             with self._folder(_parts(parent) if parent else ()) as folder:
@@ -348,7 +348,7 @@ def _etag(facts: os.stat_result) -> str:
     return f"{facts.st_ino:x}-{facts.st_mtime_ns:x}-{facts.st_size:x}"
 
 
-def _files(folder: int, path: str, depth: int) -> Iterator[tuple[str, int, str]]:
+def _files(folder: int, path: str, depth: int) -> Iterator[tuple[str, os.stat_result, str]]:
     with os.scandir(folder) as entries:
         # A name that cannot be printed is none of ours, and would not pass through a log or JSON.
         found = [entry for entry in entries if path + entry.name != _LOCK and entry.name.isprintable()]
@@ -356,7 +356,7 @@ def _files(folder: int, path: str, depth: int) -> Iterator[tuple[str, int, str]]
         # What was removed since is not there.
         with suppress(FileNotFoundError):
             if entry.is_file(follow_symlinks=False):
-                yield path + entry.name, entry.stat(follow_symlinks=False).st_size, entry.name
+                yield path + entry.name, entry.stat(follow_symlinks=False), entry.name
             elif entry.is_dir(follow_symlinks=False) and depth and not entry.name.startswith(_PARTIAL):
                 descriptor = os.open(entry.name, _DIRECTORY, dir_fd=folder)
                 try:

@@ -146,13 +146,29 @@ class S3Store:
         pages = self._client.get_paginator("list_objects_v2").paginate(
             Bucket=self._bucket, Prefix=self._prefix + prefix, **start
         )
+        last = ""
         with self.failures(prefix):
             for page in pages:
                 for found in page.get("Contents", ()):
                     key = found["Key"].removeprefix(self._prefix)
-                    # A name that cannot be printed is none of ours, and would forge lines of a log or report.
-                    if key.isprintable():
-                        yield StoredObject(key, found["Size"])
+                    # A name that cannot be printed is none of ours, and would forge lines of a log or report. Servers
+                    # order names beyond ASCII in different ways, and none of ours has such letters.
+                    if not (key.startswith(prefix) and key.isprintable()):
+                        continue
+                    if key.isascii():
+                        if key <= last:
+                            raise StoreRefusedError(self._unordered(prefix))
+                        last = key
+                    if key > after:
+                        yield StoredObject(key, found["Size"], found.get("ETag", ""))
+                if page.get("IsTruncated") and not page.get("NextContinuationToken"):
+                    raise StoreError(f"{self.uri} lists only a part of {prefix}. Nothing was committed. Retry.")
+
+    def _unordered(self, prefix: str) -> str:
+        return (
+            f"{self.uri} does not list {prefix} in the order of names, so nothing shows what is newest. Use a "
+            "general purpose bucket, or another server: directory buckets (S3 Express) list in any order."
+        )
 
     def delete(self, key: str) -> None:
         """Delete an object."""

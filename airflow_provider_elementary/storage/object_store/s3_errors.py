@@ -65,6 +65,12 @@ def s3_failures(uri: str, key: str, kms_key_id: str | None) -> Iterator[None]:
             f"{uri} did not answer for {key} ({type(error).__name__}). Nothing was committed. Check the "
             "endpoint, the credentials and the network, and retry."
         ) from None
+    except (KeyError, ValueError):
+        # A header or a field that S3 always sends is missing, or is none.
+        raise StoreError(
+            f"{uri} answered for {key} in another way than S3 does. Nothing was committed. Look for a proxy that "
+            "rewrites answers, or use another server."
+        ) from None
 
 
 def _explain(uri: str, key: str, kms_key_id: str | None, code: str) -> Exception:

@@ -24,10 +24,12 @@ class StoredObject:
 
     :param key: its name, relative to the store, with ``/`` between the parts.
     :param size: bytes.
+    :param version: changes when the object is replaced, where the store lists that; never compared with an ETag.
     """
 
     key: str
     size: int
+    version: str = ""
 
 
 @dataclass(frozen=True)
@@ -203,7 +205,10 @@ def require_store_uri(uri: str) -> None:
             "The store's URI holds credentials, a query or a fragment. Use s3://bucket/prefix or "
             "file:///absolute/directory, and name credentials in the connection."
         )
-    is_local = parts.scheme == "file" and parts.netloc in ("", "localhost") and parts.path
+    path = unquote(parts.path)
+    is_local = (
+        parts.scheme == "file" and parts.netloc in ("", "localhost") and path.startswith("/") and "\0" not in path
+    )
     if not is_local and not (parts.scheme == "s3" and parts.netloc):
         raise ConfigurationError(f"{uri!r} is not a store. Use s3://bucket/prefix or file:///absolute/directory.")
 

@@ -30,6 +30,14 @@ FIELDS: Mapping[AnswerKind, tuple[str, ...]] = {
     "split": ("conditions",),
 }
 _OPTIONAL = {("expected", "until")}
+#: What to give where a field is missing.
+_WANTED = {
+    "reason": f"one of {', '.join(REASONS)}",
+    **dict.fromkeys(("until", "since"), "a time, UTC, as in 2026-12-01T06:00"),
+    "assignee": "a name",
+    "into": "the id of the other incident",
+    "conditions": "the ids of the conditions",
+}
 _LONGEST = {"note": 2_000, "assignee": 200}
 _MOST_CONDITIONS = 1_000
 _ID = re.compile(r"[0-9a-f]{16}")
@@ -125,11 +133,11 @@ class AnswerRequest:
             if name in ("incident_id", "answer", "note"):
                 continue
             if name in fields and not values[name] and (answer, name) not in _OPTIONAL:
-                raise ConfigurationError(f"Answer {answer!r} lacks {name}. Give it.")
+                raise ConfigurationError(f"Answer {answer!r} lacks {name}. Give {_WANTED[name]}.")
             if name not in fields and values[name]:
                 raise ConfigurationError(f"Answer {answer!r} takes no {name}. Leave it empty.")
         if answer == "note" and not values["note"]:
-            raise ConfigurationError("Answer 'note' lacks note. Give it.")
+            raise ConfigurationError("Answer 'note' lacks note. Give a text.")
         if values["reason"]:
             _choice("reason", values["reason"], REASONS)
         for name in ("incident_id", "into", *(["conditions"] if values["conditions"] else [])):

@@ -18,7 +18,7 @@ from airflow_provider_elementary.snapshots.maintenance.retention import Retentio
 from airflow_provider_elementary.snapshots.manifest import Parent
 from airflow_provider_elementary.snapshots.verify import verify
 from airflow_provider_elementary.source import read_all
-from airflow_provider_elementary.storage.layout import manifest_key
+from airflow_provider_elementary.storage.layout import generation_key, manifest_key
 from airflow_provider_elementary.storage.outcomes import Outcome
 from tests.integration.forgery import test_chain, test_files
 from tests.support.stores import Rest, local_rest, take, world_after_hours
@@ -112,4 +112,19 @@ class TestWhatACompactionWrote:
         prune(rest.repository, Retention(keep_last=2), now=later, grace=timedelta(0))
 
         assert find_manifest(rest.repository) == manifests[-1]
+        assert verify(rest.repository).findings == ()
+
+    def test_loses_no_generation_to_an_object_that_looks_like_a_later_one(
+        self, rest: Rest, manifests: list[Manifest]
+    ) -> None:
+        compact(rest.repository)
+        newest = find_manifest(rest.repository)
+        rest.store.put(generation_key(newest.sequence, newest.snapshot_id), b"forged")
+
+        # The first records what goes, the second deletes it.
+        for days in (100, 102):
+            prune(rest.repository, Retention(keep_last=1), now=datetime.now(UTC) + timedelta(days=days))
+
+        assert not rest.path(manifest_key(1)).exists()
+        assert find_manifest(rest.repository) == newest
         assert verify(rest.repository).findings == ()

@@ -95,7 +95,7 @@ KINDS: Mapping[str, Kind] = {
 def incidents_of(rows: Mapping[str, Any]) -> list[Incident]:
     """Return the incidents of a project with these rows."""
     source = project(**rows)
-    return track_incidents(dbt_conditions(source), read_lineage(source))
+    return track_incidents(dbt_conditions(source).conditions, read_lineage(source))
 
 
 def alerts(incidents: list[Incident], **wants: Any) -> list[tuple[str, str]]:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import pytest
 
 from airflow_provider_elementary.cli.examples import subcommands
-from airflow_provider_elementary.cli.main import _parser
+from airflow_provider_elementary.cli.main import _parser, main
 
 #: A thread that is left in a native reader, which calls back into Python, as one whose driver was given up.
 _LEAVES_A_THREAD = """
@@ -101,3 +101,42 @@ def test_every_command_prints_json_but_those_that_serve_or_demonstrate() -> None
     without = {name for name in ACTING if not any("--json" in each.option_strings for each in COMMANDS[name]._actions)}
 
     assert without == WITHOUT_JSON
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["sumary"], "Did you mean 'summary'?"),
+        (["snapshot", "lst"], "Did you mean 'list'?"),
+        (["anomalies", "--method", "robst"], "Did you mean 'robust'?"),
+        (
+            ["table", "dbt_invocation"],
+            "'dbt_invocation'. Did you mean 'dbt_invocations'? The tables are: ",
+        ),
+        (["snapshot", "list", "--store-con-id", "x"], "arguments: --store-con-id x. Did you mean '--store-conn-id'?"),
+        (["grants", "postgress"], "No grants are known for 'postgress'. Did you mean 'postgres'? Known: "),
+        (["zzz"], "invalid choice: 'zzz'"),
+    ],
+)
+def test_a_mistyped_word_is_answered_with_the_nearest(
+    arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments) == 2
+    printed = capsys.readouterr().err
+    assert said in printed
+    assert ("Did you mean" in said) == ("Did you mean" in printed)
+
+
+def test_an_unknown_option_is_answered_with_the_usage_of_its_command(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["snapshot", "list", "--colour"]) == 2
+    assert capsys.readouterr().err.startswith("usage: airflow-elementary snapshot list ")
+
+
+def test_a_mistyped_connection_is_answered_with_the_nearest(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_ELEMENTARY_STORE_DEFAULT", '{"conn_type": "elementary_store"}')
+
+    assert main(["snapshot", "list", "--store-conn-id", "elementary_store_defualt"]) == 3
+    said = "Airflow has no connection 'elementary_store_defualt'. Did you mean 'elementary_store_default'?"
+    assert said in capsys.readouterr().err

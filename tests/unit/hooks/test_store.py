@@ -52,6 +52,8 @@ def hook(airflow_connection: Connect) -> Open:
         ({"uri": "gs://bucket/prefix"}, "'gs://bucket/prefix' is not a store"),
         ({"uri": "relative/directory"}, "'relative/directory' is not a store"),
         ({"uri": "file://host/share"}, "'file://host/share' is not a store"),
+        ({"uri": "file:~/share"}, "'file:~/share' is not a store"),
+        ({"uri": "file:///share%00"}, "'file:///share%00' is not a store"),
         ({"uri": "s3://user:PLANTED@bucket/prefix"}, "URI holds credentials"),
         ({"uri": "s3://PLANTED@bucket/prefix"}, "URI holds credentials"),
         ({"uri": "ftp://user:PLANTED@host/prefix"}, "URI holds credentials"),

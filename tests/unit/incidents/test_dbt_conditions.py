@@ -31,7 +31,7 @@ def found(as_of: datetime | None = None, **rows: Sequence[dict[str, Any]]) -> li
         )
         for table, known in TABLES.items()
     }
-    return dbt_conditions(TableSource(held), as_of=as_of)
+    return list(dbt_conditions(TableSource(held), as_of=as_of).conditions)
 
 
 def of_a_test(*statuses: str | None, **facts: Any) -> list[Condition]:
@@ -173,4 +173,4 @@ class TestInvocations:
 
 def test_an_empty_schema_has_no_conditions() -> None:
     assert found() == []
-    assert dbt_conditions(TableSource({})) == []
+    assert dbt_conditions(TableSource({})).conditions == ()

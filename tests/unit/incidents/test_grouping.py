@@ -59,6 +59,15 @@ def test_silence_of_dbt_is_the_cause_of_late_and_missing_rows_everywhere() -> No
     assert groups[[len(group) for group in groups].index(3)][0] == silence
 
 
+def test_what_was_found_before_anything_was_due_does_not_come_from_silence() -> None:
+    due = SUNDAY + 1.25 * DAY
+    silence = failing_test(kind="invocation", subject="silence", table=PROJECT, family="run", started_at=due)
+    of_last_run = failing_test(family="volume", started_at=SUNDAY + 0.3 * DAY)
+    of_day_before = anomaly(CUSTOMERS, started_at=SUNDAY, last_seen=SUNDAY + DAY)
+
+    assert sorted(map(len, group_conditions([silence, of_last_run, of_day_before], SHOP))) == [1, 1, 1]
+
+
 def test_a_test_of_ones_own_has_no_part_in_what_is_wrong_downstream() -> None:
     own = failing_test("assert_all_is_well", RAW, family="other")
 

@@ -25,7 +25,7 @@ def severities(model_meta: Any = None, test_meta: Any = None) -> dict[str, str]:
             dbt_run_results=[run(0, status="error")],
         )
     )
-    return {condition.kind: condition.severity for condition in found}
+    return {condition.kind: condition.severity for condition in found.conditions}
 
 
 def test_a_test_has_the_severity_of_its_own_meta_then_that_of_its_model() -> None:
@@ -65,7 +65,7 @@ def skipped(model_meta: Any = None, test_meta: Any = None, *statuses: str) -> li
             dbt_run_results=[run(day, status=status) for day, status in enumerate(statuses)],
         )
     )
-    return sorted((each.kind, each.state, each.severity, each.holds) for each in found)
+    return sorted((each.kind, each.state, each.severity, each.holds) for each in found.conditions)
 
 
 def test_a_skipped_result_is_a_condition_where_the_project_asks_for_it() -> None:

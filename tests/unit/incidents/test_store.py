@@ -21,7 +21,7 @@ def test_the_origin_that_a_task_saved_stays_after_a_newer_snapshot() -> None:
         rows = [result(day, status) for day, status in enumerate(statuses)]
         return TableSource({"elementary_test_results": rows_table("elementary_test_results", rows)})
 
-    [condition] = read_dbt_conditions(snapshot("fail"))
+    [condition] = read_dbt_conditions(snapshot("fail")).conditions
     saved = track_incidents([replace(condition, origin=Origin(RAW, ("amount",)))], Lineage())
 
     [found] = updated(saved, "older", "newer", lambda: cast(SnapshotSource, snapshot("fail", "fail")))

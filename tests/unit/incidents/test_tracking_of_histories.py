@@ -113,7 +113,7 @@ HISTORIES: Mapping[str, tuple[Rows, set[tuple[str, str]]]] = {
 
 def incidents_of(rows: Rows, before: Sequence[Incident] | None = None) -> list[Incident]:
     source = project(**rows)
-    return track_incidents(dbt_conditions(source), read_lineage(source), before)
+    return track_incidents(dbt_conditions(source).conditions, read_lineage(source), before)
 
 
 def wrong_now(incidents: Sequence[Incident]) -> set[tuple[str, str]]:

@@ -66,3 +66,22 @@ def test_the_shards_of_one_task_are_merged(rest: Rest) -> None:
 
     assert verdicts is not None
     assert verdicts.parameters == {"shards": 2, "run": "newest"}
+
+
+def test_a_result_that_got_the_number_and_size_of_a_removed_one_is_shown(rest: Rest) -> None:
+    def write(run: str) -> str:
+        rows = VERDICT_SCHEMA.empty_table().to_reader()
+        return write_result(
+            rest.repository, "verdicts", rows, run_key=run, origin={}, parameters={"run": run}, series="task"
+        ).key
+
+    reader = reader_of(rest)
+    first, before = write("1"), reader.newest_verdicts()
+    size = rest.path(first).stat().st_size
+    rest.path(first).unlink()
+    second, after = write("2"), reader.newest_verdicts()
+
+    assert (second, rest.path(second).stat().st_size) == (first, size)
+    assert before is not None
+    assert after is not None
+    assert (before.parameters, after.parameters) == ({"run": "1"}, {"run": "2"})

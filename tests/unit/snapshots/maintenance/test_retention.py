@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from airflow_provider_elementary.elementary_schema import Category
 from airflow_provider_elementary.exceptions import ConfigurationError
-from airflow_provider_elementary.snapshots.maintenance.retention import ALL, Retention, reasons_to_keep
+from airflow_provider_elementary.snapshots.maintenance.retention import ALL, Retention, orphan_age, reasons_to_keep
 
 NEWEST = datetime(2026, 11, 22, 10, 30)
 HOURLY = [NEWEST - timedelta(hours=hours) for hours in range(24 * 60)]
@@ -91,12 +91,19 @@ def test_the_newest_always_stays_and_no_rule_keeps_more_than_it_says(
     [
         ({"keep_daily": -2}, r"keep_daily=-2 is not a count"),
         ({"category_days": {"samples": 3}}, r"Not days of categories: samples=3"),
-        ({"category_days": {Category.RUN_RESULTS: 0}}, r"category_days has to be 1 or more: run_results=0"),
+        ({"category_days": {Category.RUN_RESULTS: 0}}, r"category_days has to be 1 or more, .*: run_results=0"),
+        ({"category_days": {Category.RUN_RESULTS: 10**12}}, r"at most 100000: run_results=1000000000000"),
     ],
 )
 def test_rules_that_mean_nothing_are_refused(rules: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigurationError, match=message):
         Retention(**rules)
+
+
+def test_an_age_that_no_date_has_is_refused() -> None:
+    assert orphan_age(1.5) == timedelta(minutes=90)
+    with pytest.raises(ConfigurationError, match=r"orphan_hours is 1e\+300\. Give at most 2400000"):
+        orphan_age(1e300)
 
 
 def test_rules_are_json() -> None:
