@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import date
 from functools import cache
 from pathlib import Path
 from types import ModuleType
@@ -33,6 +34,12 @@ class LabelledCorpus:
     name: str
     metrics: pa.Table
     truth: Any
+
+    @property
+    def holidays(self) -> list[date]:
+        """The days that are a holiday of any series."""
+        days = self.truth.df.bucket_start[self.truth.df.is_holiday.fillna(False).astype(bool)]
+        return sorted(set(days.dt.date))
 
 
 def missing() -> str | None:
