@@ -1,4 +1,4 @@
-"""Writes numbers, counts with their nouns, lengths of time, and the nearest name."""
+"""Writes numbers, counted nouns, lengths of time, and the nearest name."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from airflow_provider_elementary.anomalies.configurations import SeriesConfigurations
+from airflow_provider_elementary.anomalies.configurations import KEYS, SeriesConfigurations
 from airflow_provider_elementary.anomalies.detect import Method, detect
 from airflow_provider_elementary.anomalies.feedback import Feedback
 from airflow_provider_elementary.anomalies.robust import ModelState, Replay, UnusableStateError
@@ -131,7 +131,7 @@ def _score_by_the_rule(
     window = _Window(stream, _history(parameters, days, configurations) if is_windowed else None)
     for batch in stream.read(reader):
         stream.note(batch["full_table_name"])
-        window.add(batch)
+        window.add(_compact(batch, before(stream.newest, timedelta(days=days)) if stream.newest else None))
     metrics = window.rows()
     if stream.newest is None:
         verdicts = detect(metrics, method, configurations, **parameters)
@@ -141,7 +141,23 @@ def _score_by_the_rule(
         )
     else:
         verdicts = recent(detect(metrics, method, configurations, **parameters), days, stream.newest)
-    return Scored(verdicts, stream.tables)
+    return Scored(_plain(verdicts), stream.tables)
+
+
+def _compact(rows: pa.Table, since: datetime | None) -> pa.Table:
+    """Return rows whose names are held once each, without the ids of rows before all that is scored."""
+    for name in KEYS:
+        rows = rows.set_column(rows.column_names.index(name), name, pc.dictionary_encode(rows[name]))
+    newest = pc.max(rows["bucket_end"]).as_py()
+    if since is None or newest is None or newest > since:
+        return rows
+    return rows.set_column(rows.column_names.index("id"), "id", pa.nulls(len(rows), pa.string()))
+
+
+def _plain(verdicts: pa.Table) -> pa.Table:
+    """Return verdicts whose names are texts again."""
+    fields = [pa.field(one.name, pa.string()) if one.name in KEYS else one for one in verdicts.schema]
+    return verdicts.cast(pa.schema(fields))
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -92,6 +93,41 @@ def series_metrics(metrics: pa.Table) -> pa.Table:
             raise _wrong_type(field, metrics[field.name].type) from error
     columns.append(pa.chunked_array([pa.array(np.arange(metrics.num_rows))]))
     return pa.table(columns, names=[*_METRICS_SCHEMA.names, "point"])
+
+
+def number_series(metrics: pa.Table) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:
+    """Return the series of metrics, numbered from 0 in the order in which they first occur.
+
+    :param metrics: of :func:`series_metrics`.
+    :return: the number of each row's series, and the first row of each series.
+    """
+    numbers = _numbered(metrics, (*SERIES_COLUMNS, "metric_properties"))
+    firsts = np.zeros(int(numbers.max(initial=-1)) + 1, np.int64)
+    # Of several rows of one series the last that is written is the first of them.
+    firsts[numbers[::-1]] = np.arange(metrics.num_rows)[::-1]
+    return numbers, firsts
+
+
+def has_rewritten_buckets(metrics: pa.Table, series: npt.NDArray[np.int32]) -> bool:
+    """Return whether two rows are of one bucket of one series.
+
+    :param metrics: of :func:`series_metrics`.
+    :param series: the number of each row's series.
+    """
+    times = _numbered(metrics, ("bucket_start", "bucket_end"))
+    buckets = np.sort(series.astype(np.int64) * (int(times.max(initial=0)) + 1) + times)
+    return bool((buckets[1:] == buckets[:-1]).any())
+
+
+def _numbered(rows: pa.Table, names: Iterable[str]) -> npt.NDArray[np.int32]:
+    """Return the different values of some columns, numbered from 0 in the order in which they first occur."""
+    numbers: npt.NDArray[np.int32] = np.zeros(rows.num_rows, np.int32)
+    for name in names:
+        column = rows[name].cast(_METRIC_TYPES[name])
+        encoded = pc.dictionary_encode(column, null_encoding="encode").combine_chunks()
+        pairs = numbers.astype(np.int64) * max(len(encoded.dictionary), 1) + encoded.indices.to_numpy()
+        numbers = pc.dictionary_encode(pa.array(pairs)).indices.to_numpy()
+    return numbers
 
 
 def gather_verdicts(batches: Iterable[pa.RecordBatch], rows: int) -> tuple[pa.Array[Any], pa.Table]:

@@ -96,6 +96,8 @@ class StoredMetrics(MetricRows):
         first = before(since, _A_DAY).date() if since is not None else date.min
         days = {file: result_file_days(file.key) for file in result.row_files}
         files = [file for file, known in days.items() if known is None or known[1] >= first]
+        # The newest first: it says which rows of the others are too old.
+        files.sort(key=lambda file: days[file] or (date.max, date.max), reverse=True)
         return cls(lambda: reader_of_first(read_files(opened, result, files, columns=COLUMNS)), opened, result)
 
     def periods(self) -> Iterator[Rows]:

@@ -40,12 +40,12 @@ def anomaly_conditions(verdicts: pa.Table, lineage: Lineage, before: Iterable[Co
     :param lineage: severities of the tests that monitor the metrics.
     :param before: the conditions of the previous run; those of other kinds are left out.
     """
-    buckets = _buckets(verdicts)
-    newest = max((end for ends in buckets.values() for end in ends), default=None)
     known: dict[tuple[str, str, str], list[Condition]] = defaultdict(list)
     for condition in before:
         if condition.kind == "anomaly":
             known[condition.key].append(condition)
+    buckets = _buckets(verdicts if known else _of_anomalous_tables(verdicts))
+    newest = max((end for ends in buckets.values() for end in ends), default=None)
     found: list[Condition] = []
     for (table, column, metric, dimension), rows in buckets.items():
         subject = metric_subject(table, column, metric, dimension)
@@ -59,6 +59,11 @@ def anomaly_conditions(verdicts: pa.Table, lineage: Lineage, before: Iterable[Co
     return sorted(found, key=lambda condition: (condition.started_at, condition.key))
 
 
+def _of_anomalous_tables(verdicts: pa.Table) -> pa.Table:
+    tables = pc.unique(verdicts["full_table_name"].filter(is_of_incident(verdicts)))
+    return verdicts.filter(pc.is_in(verdicts["full_table_name"], value_set=tables))
+
+
 def _buckets(verdicts: pa.Table) -> dict[tuple[Any, ...], dict[datetime, list[_Row]]]:
     """Return the scored and the anomalous buckets of each metric, oldest first, each with its anomalous rows."""
     is_anomalous = is_of_incident(verdicts)
@@ -66,9 +71,10 @@ def _buckets(verdicts: pa.Table) -> dict[tuple[Any, ...], dict[datetime, list[_R
     found: dict[tuple[Any, ...], dict[datetime, list[_Row]]] = defaultdict(dict)
     keys = [*METRIC_KEYS, "bucket_end"]
     scored = verdicts.filter(pc.or_(is_scored, is_anomalous)).select(keys).group_by(keys).aggregate([])
-    for row in scored.sort_by("bucket_end").to_pylist():
-        if row["full_table_name"]:
-            found[tuple(row[name] for name in METRIC_KEYS)][row["bucket_end"]] = []
+    ordered = scored.sort_by("bucket_end")
+    for table, *others, end in zip(*(ordered[name].to_pylist() for name in keys), strict=True):
+        if table:
+            found[table, *others][end] = []
     for row in verdicts.filter(is_anomalous).to_pylist():
         found[tuple(row[name] for name in METRIC_KEYS)][row["bucket_end"]].append(row)
     return found

@@ -1,4 +1,4 @@
-"""Finds the times in which dbt, or a job of it, was silent."""
+"""Finds when dbt, or a job of it, was silent."""
 
 from __future__ import annotations
 

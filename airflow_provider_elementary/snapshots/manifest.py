@@ -97,6 +97,7 @@ class ConsistencyEntry:
     :param marker_problem: what is wrong with the commit markers and what to do, in words; None where nothing is.
     :param unmarked: runs without a marker of the last 30 days, the newest 1,000, each with its newest row.
     :param marked_until: the newest row of a run that has a marker.
+    :param zones_apart: by how many seconds the time zones of all sessions that wrote a marker differ.
     """
 
     watermark: NaiveTime | None
@@ -112,6 +113,7 @@ class ConsistencyEntry:
     marker_problem: str | None = None
     unmarked: Mapping[str, NaiveTime] = field(default_factory=dict)
     marked_until: NaiveTime | None = None
+    zones_apart: float = 0.0
 
 
 @dataclass(frozen=True)

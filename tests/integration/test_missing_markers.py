@@ -17,6 +17,7 @@ from tests.support.syncs import (
     CountedKeys,
     Sync,
     after,
+    marker,
     run_results,
 )
 
@@ -136,6 +137,37 @@ class TestMissingMarkers:
         assert problems(manifest) == []
         assert manifest.consistency is not None
         assert (manifest.consistency.waiting_count, manifest.consistency.incomplete_count) == (0, 0)
+
+    @pytest.mark.parametrize(("days", "waiting"), [(50, ()), (70, ("late",))])
+    def test_an_increment_finds_markers_of_sixty_days(self, sync: Sync, days: int, waiting: tuple[str, ...]) -> None:
+        sync.change(marker("late", LAST_MARKER - timedelta(days=days)))
+        sync.snapshot()
+        sync.change(run_results("late", after(minutes=30), "a"), marker("next", after(minutes=31)))
+
+        increment = sync.snapshot()
+        full = sync.snapshot(full_every_days=0)
+
+        assert increment.kind == "incremental"
+        assert [found.consistency.waiting for found in (increment, full) if found.consistency] == [waiting, ()]
+
+    def test_an_increment_keeps_what_older_markers_said(self, sync: Sync) -> None:
+        sync.change(
+            "UPDATE dbt_invocations SET created_at = created_at - INTERVAL 100 DAY, "
+            "generated_at = strftime(created_at - INTERVAL 100 DAY, '%Y-%m-%d %H:%M:%S'), run_completed_at = NULL",
+            marker("ahead", LAST_MARKER - timedelta(days=99)),
+            "UPDATE dbt_invocations SET generated_at = strftime(created_at - INTERVAL 5 HOUR, '%Y-%m-%d %H:%M:%S') "
+            "WHERE invocation_id = 'ahead'",
+        )
+        full = sync.snapshot()
+        sync.change(run_results("new", after(minutes=30), "a"))
+
+        increment = sync.snapshot()
+
+        assert (full.kind, increment.kind) == ("full", "incremental")
+        for found in (full.consistency, increment.consistency):
+            assert found is not None
+            assert found.zones_apart == timedelta(hours=5).total_seconds()
+            assert found.committed_until == (LAST_MARKER - timedelta(days=99)).isoformat()
 
     def test_a_schema_without_a_table_of_markers_says_so(self, sync: Sync) -> None:
         sync.change("DROP TABLE dbt_invocations")

@@ -72,6 +72,27 @@ def test_a_sample_of_a_result_before_the_window_costs_no_second_query(
     assert (increment.pages.total() == table.pages) == (index == "none")
 
 
+@pytest.mark.parametrize("index", INDEXES)
+def test_an_increment_reads_the_markers_of_sixty_days(
+    index: str, postgres_server: PostgresServer, postgres_database: str, tmp_path: Path
+) -> None:
+    table = MetricsTable(postgres_server, postgres_database, tmp_path, 1_000, "brin")
+    table.watched = "dbt_invocations"
+    created_at = f"TIMESTAMP '{END}' - n * INTERVAL '1 hour'"
+    table.execute(
+        f"INSERT INTO elementary.dbt_invocations SELECT repeat('i', 200) || n, {created_at} "
+        f"FROM generate_series({24 * 900}, 1, -1) AS n",
+        INDEXES[index].format("dbt_invocations"),
+        "VACUUM ANALYZE elementary.dbt_invocations",
+    )
+    table.take([], full_every_days=0)
+
+    increment = table.run_and_take()
+
+    assert (increment.manifest.kind, increment.manifest.tables["dbt_invocations"].new_rows) == ("incremental", 1)
+    assert (increment.pages.total() < table.pages / 3) == (index != "none")
+
+
 def test_a_late_commit_of_an_old_day_is_counted_and_not_missed(
     postgres_server: PostgresServer, postgres_database: str, tmp_path: Path
 ) -> None:

@@ -68,12 +68,15 @@ class Increment:
 
 
 class MetricsTable:
-    """A schema with one large table, a minute between its rows, and the store that its snapshots go to."""
+    """A schema with one large table, a minute between its rows, and the store that its snapshots go to.
+
+    :ivar watched: the table whose queries are recorded.
+    """
 
     def __init__(
         self, server: PostgresServer, database: str, directory: Path, rows: int, index: str, name: str = TABLE
     ) -> None:
-        self._name = name
+        self._name = self.watched = name
         self._uri, self._database = server.uri(database=database), database
         self._store, self._keys = open_store((directory / "store").as_uri()), LocalKeys(LocalKeys.generate())
         self._now, start = END, END - timedelta(minutes=rows)
@@ -92,9 +95,10 @@ class MetricsTable:
 
     @property
     def pages(self) -> int:
-        """How many pages the table has."""
+        """How many pages the watched table has."""
+        size = f"SELECT pg_relation_size('elementary.{self.watched}') / 8192"
         with psycopg.connect(self._uri) as connection:
-            found = connection.execute(f"SELECT pg_relation_size('elementary.{self._name}') / 8192".encode()).fetchone()
+            found = connection.execute(size.encode()).fetchone()
         assert found is not None
         return int(found[0])
 
@@ -105,12 +109,12 @@ class MetricsTable:
             # Sessions report their counts when they end, or some seconds later.
             connection.execute("SELECT pg_stat_force_next_flush()")
 
-    def take(self, queries: list[str]) -> Manifest:
+    def take(self, queries: list[str], **options: Any) -> Manifest:
         transport = TransportFacts(encrypted=True, version="TLSv1.3", certificate_verified=True, detail="test")
         warehouse = RecordingWarehouse(adbc.connect(self._uri), "elementary", self._database, transport)
-        warehouse.table, warehouse.queries = self._name, queries
+        warehouse.table, warehouse.queries = self.watched, queries
         with WarehouseSource(warehouse) as source:
-            return write_snapshot(source, opened(self._store, self._keys), policy=POLICY)
+            return write_snapshot(source, opened(self._store, self._keys), policy=POLICY, **options)
 
     def run_and_take(self) -> Increment:
         """Write the rows of one dbt run, take an increment, and ask the server which pages its queries touch."""

@@ -79,27 +79,66 @@ def run_statistics(adapter: str | None) -> str:
 #: The training sets of the points in ``scored_points`` alone, from a window over all.
 SCORED_WINDOWED_STATISTICS = WINDOWED_STATISTICS + "QUALIFY point IN (SELECT point FROM scored_points)"  # noqa: S608 - constants
 
-#: The same from one aggregation for each bucket end that is scored: cheaper where there are only a few of them.
-GROUPED_STATISTICS = """
+#: The same from parts that training sets share: cheaper where their ``bounds`` are few.
+SHARED_STATISTICS = """
 CREATE TEMP VIEW training AS
-WITH ranges AS (SELECT DISTINCT ends, opens, closes FROM scored_points),
-trained AS (
+WITH spans AS (
+    SELECT ends, max(place) AS span FROM (SELECT DISTINCT ends FROM points) JOIN bounds ON bound <= ends GROUP BY ends
+),
+parts AS MATERIALIZED (
     SELECT
         series_a,
         series_b,
-        ranges.ends,
-        avg(value) AS average,
-        stddev_samp(value) AS deviation,
-        count(value) AS training_size,
+        span,
+        count(*) AS size,
+        avg(value) AS mean,
+        var_pop(value) * count(*) AS squares,
         min(value) AS lowest,
         max(value) AS highest
-    FROM points JOIN ranges ON points.ends BETWEEN ranges.opens AND ranges.closes
-    GROUP BY series_a, series_b, ranges.ends
+    FROM points JOIN spans USING (ends)
+    WHERE value IS NOT NULL
+    GROUP BY series_a, series_b, span
+),
+trained AS MATERIALIZED (
+    SELECT point, size, mean, squares, lowest, highest
+    FROM scored_points AS s
+    JOIN bounds AS first ON first.bound = s.opens
+    JOIN bounds AS next ON next.bound = s.closes + 1
+    JOIN parts USING (series_a, series_b)
+    WHERE span >= first.place AND span < next.place
+),
+averages AS (
+    SELECT
+        point,
+        sum(size)::BIGINT AS training_size,
+        sum(size * mean) / sum(size) AS average,
+        min(lowest) AS lowest,
+        max(highest) AS highest
+    FROM trained
+    GROUP BY point
+),
+deviations AS (
+    SELECT
+        point,
+        sqrt(sum(squares + size * (mean - average) * (mean - average)) / (any_value(training_size) - 1)) AS deviation
+    FROM trained JOIN averages USING (point)
+    WHERE training_size > 1
+    GROUP BY point
 )
 SELECT
-    scored_points.* EXCLUDE (series_a, series_b, opens, closes),
-    trained.* EXCLUDE (series_a, series_b, ends) REPLACE (coalesce(training_size, 0) AS training_size)
-FROM scored_points LEFT JOIN trained USING (series_a, series_b, ends)
+    s.* EXCLUDE (series_a, series_b, opens, closes),
+    average,
+    deviation,
+    coalesce(training_size, 0) AS training_size,
+    a.lowest,
+    a.highest
+FROM scored_points AS s LEFT JOIN averages AS a USING (point) LEFT JOIN deviations USING (point)
+"""
+#: The bounds of the training sets of the points in ``scored_points``, numbered in the order of time.
+BOUNDS = """
+CREATE TEMP TABLE bounds AS
+SELECT bound, row_number() OVER (ORDER BY bound) AS place
+FROM (SELECT opens AS bound FROM scored_points UNION SELECT closes + 1 FROM scored_points)
 """
 
 _SCORES = (

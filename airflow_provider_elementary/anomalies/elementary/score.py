@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
 import duckdb
 import pyarrow as pa
 
-from airflow_provider_elementary.anomalies.configurations import SeriesConfigurations
+from airflow_provider_elementary.anomalies.configurations import KEYS, SeriesConfigurations
 from airflow_provider_elementary.anomalies.elementary.rounding import rounded
 from airflow_provider_elementary.anomalies.elementary.rule import (
-    GROUPED_STATISTICS,
+    BOUNDS,
     REPLAYED_DETECTION,
     RUN_DETECTION,
     SCORED_WINDOWED_STATISTICS,
     SEASON,
+    SHARED_STATISTICS,
     SIGNED_METRICS,
     SPIKES_ONLY_METRICS,
     WINDOWED_STATISTICS,
@@ -33,14 +33,22 @@ from airflow_provider_elementary.anomalies.explain import (
     TOO_OLD,
     with_sentences,
 )
-from airflow_provider_elementary.anomalies.schema import KINDS, REASONS, beside_keys, gather_verdicts, series_metrics
+from airflow_provider_elementary.anomalies.schema import (
+    KINDS,
+    REASONS,
+    beside_keys,
+    gather_verdicts,
+    has_rewritten_buckets,
+    number_series,
+    series_metrics,
+)
 from airflow_provider_elementary.duckdb_sandbox import bounded_connection
 from airflow_provider_elementary.times import without_zone
 
 #: Number of rows per batch of verdicts read from DuckDB.
 BATCH_ROWS = 100_000
-#: Up to this many different bucket ends are scored by one aggregation each; more of them, by a window.
-FEW_BUCKET_ENDS = 8
+#: A window over all points costs as much as this number of parts of training sets for each of them.
+PARTS_FOR_A_WINDOW = 8
 
 
 def score(
@@ -66,11 +74,21 @@ def score(
     :raises ConfigurationError: the metrics lack a column, or an argument is unknown or out of range.
     """
     configured = SeriesConfigurations.of(configurations, arguments)
-    series = series_metrics(metrics)
+    rows = series_metrics(metrics)
+    series, firsts = number_series(rows)
+    keys = rows.select(KEYS).take(firsts)
+    numbers = configured.of_series(keys)
     with bounded_connection() as connection:
-        connection.register("metrics", series)
+        connection.register("metrics", rows.drop_columns(list(KEYS)).append_column("series", pa.array(series)))
+        connection.register(
+            "keys",
+            keys.append_column("configuration", pa.array(numbers)).append_column("series", pa.array(series[firsts])),
+        )
         connection.register("parameters", parameters_table(configured.parameters, adapter))
-        _create_buckets(connection, series, configured, adapter)
+        connection.execute(_SERIES)
+        is_dated = rows["updated_at"].null_count < rows.num_rows
+        connection.execute(_LATEST if is_dated and has_rewritten_buckets(rows, series) else _UNIQUE)
+        connection.execute(_BUCKETS.replace("{is_excluded}", configured.excluded(adapter)))
         if as_of:
             connection.execute(_RUN, {"as_of": without_zone(as_of)})
         connection.execute(_RUN_WINDOWS if as_of else _REPLAY_WINDOWS)
@@ -83,6 +101,7 @@ def score(
             connection.execute(_POINTS)
             connection.execute(_SCORED_POINTS, {"since": without_zone(since)})
             connection.execute(_OMITTED_SINCE, {"since": without_zone(since)})
+            connection.execute(BOUNDS)
             statistics = _cheaper_statistics(connection)
         else:
             connection.execute(_LOCATED)
@@ -95,35 +114,31 @@ def score(
         )
         with connection.sql(_VERDICTS).to_arrow_reader(BATCH_ROWS) as reader:
             points, verdicts = gather_verdicts(reader, metrics.num_rows)
-        explained = with_sentences(verdicts, series, points, configured, _configurations(connection))
+    explained = with_sentences(verdicts, rows, points, configured, lambda chosen: numbers[series[chosen]].tolist())
     return beside_keys(metrics, points, explained)
 
 
-def _create_buckets(
-    connection: duckdb.DuckDBPyConnection, series: pa.Table, configured: SeriesConfigurations, adapter: str | None
-) -> None:
-    """Create ``buckets``: one row per bucket, numbered by the row of the metrics, with the reason if not scored."""
-    rewritten = series["updated_at"].null_count < series.num_rows
-    connection.execute(_LATEST if rewritten else _UNIQUE)
-    connection.execute(f"CREATE TEMP VIEW configured AS {configured.numbers(connection, 'latest')}")
-    connection.execute(_BUCKETS.replace("{is_excluded}", configured.excluded(adapter)))
-
-
-def _configurations(connection: duckdb.DuckDBPyConnection) -> Callable[[pa.Array[Any]], list[int]]:
-    """Return what finds the configurations of rows of the metrics."""
-
-    def find(points: pa.Array[Any]) -> list[int]:
-        connection.register("found", pa.table({"point": points}))
-        query = "SELECT configuration FROM configured JOIN found USING (point) ORDER BY point"
-        return [number for (number,) in connection.sql(query).fetchall()]
-
-    return find
-
-
 def _cheaper_statistics(connection: duckdb.DuckDBPyConnection) -> str:
-    [(bucket_ends,)] = connection.sql("SELECT count(DISTINCT ends) FROM scored_points").fetchall()
-    return GROUPED_STATISTICS if bucket_ends <= FEW_BUCKET_ENDS else SCORED_WINDOWED_STATISTICS
+    [(is_cheaper,)] = connection.execute(_FEW_PARTS, {"most": PARTS_FOR_A_WINDOW}).fetchall()
+    return SHARED_STATISTICS if is_cheaper else SCORED_WINDOWED_STATISTICS
 
+
+_FEW_PARTS = """
+SELECT coalesce(sum(greatest(next.place - first.place, 0)), 0) <= $most * (SELECT count(*) FROM points)
+FROM scored_points AS s
+JOIN bounds AS first ON first.bound = s.opens
+JOIN bounds AS next ON next.bound = s.closes + 1
+"""
+
+_SERIES = f"""
+CREATE TEMP TABLE series AS
+SELECT
+    *,
+    metric_name IN {SIGNED_METRICS} AS signed,
+    metric_name IN {SPIKES_ONLY_METRICS} AS spikes_only,
+    min(series) OVER (PARTITION BY full_table_name, configuration) AS test
+FROM keys
+"""  # noqa: S608 - only constants of this package are put in
 
 _UNIQUE = "CREATE TEMP VIEW latest AS SELECT * FROM metrics"
 
@@ -131,8 +146,7 @@ _LATEST = """
 CREATE TEMP VIEW latest AS
 SELECT * FROM metrics
 QUALIFY row_number() OVER (
-    PARTITION BY full_table_name, column_name, metric_name, dimension, dimension_value, metric_properties,
-        bucket_start, bucket_end
+    PARTITION BY series, bucket_start, bucket_end
     ORDER BY updated_at DESC NULLS LAST, point DESC
 ) = 1
 """
@@ -147,7 +161,7 @@ SELECT
     {is_excluded} AS is_excluded
 FROM (
     SELECT *, coalesce(bucket_start, bucket_end) AS metric_time_bucket, metric_time_bucket::DATE AS metric_date
-    FROM configured
+    FROM latest JOIN series USING (series)
 )
 """
 
@@ -155,11 +169,15 @@ _REPLAY_WINDOWS = f"""
 CREATE TEMP VIEW windows AS
 SELECT
     b.*,
-    epoch_us(
-        date_trunc(
-            p.period, date_trunc('day', b.bucket_end - to_days(p.days_back::INTEGER)) + to_days(p.week_shift)
-        ) - to_days(p.week_shift)
-    ) + 1 AS opens,
+    -- Of 0 days, that of a bucket that ends at midnight would open after it.
+    least(
+        b.ends,
+        epoch_us(
+            date_trunc(
+                p.period, date_trunc('day', b.bucket_end - to_days(p.days_back::INTEGER)) + to_days(p.week_shift)
+            ) - to_days(p.week_shift)
+        ) + 1
+    ) AS opens,
     CASE WHEN p.excludes_detection_period THEN b.ends - p.backfill_microseconds ELSE b.ends END AS closes,
     CASE
         WHEN b.bucket_end IS NULL THEN '{NO_END}'
@@ -204,22 +222,17 @@ CREATE TEMP VIEW located AS
 SELECT
     point,
     configuration,
-    full_table_name || '/' || configuration AS test,
-    hash(full_table_name, column_name, metric_name, dimension, dimension_value, metric_properties, season) AS series_a,
-    hash(season, metric_properties, dimension_value, dimension, metric_name, column_name, full_table_name) AS series_b,
+    test,
+    series AS series_a,
+    {SEASON} AS series_b,
     value,
-    metric_name IN {SIGNED_METRICS} AS signed,
-    metric_name IN {SPIKES_ONLY_METRICS} AS spikes_only,
+    signed,
+    spikes_only,
     ends,
     opens,
     closes,
     omission
-FROM (
-    SELECT
-        *,
-        {SEASON} AS season
-    FROM windows JOIN (SELECT configuration, seasonality FROM parameters) USING (configuration)
-)
+FROM windows JOIN (SELECT configuration, seasonality FROM parameters) USING (configuration)
 """  # noqa: S608 - only constants of this package are put in
 
 _POINTS = "CREATE TEMP VIEW points AS SELECT * EXCLUDE (omission) FROM located WHERE omission IS NULL"

@@ -31,7 +31,8 @@ _RECURRENCE = timedelta(days=7)
 QUIET = timedelta(hours=1)
 #: How far back runs without markers are looked for.
 _LOOK_BACK = timedelta(days=30)
-#: Zones are those of sessions that ran lately: summer time comes and goes.
+#: Zones are those of sessions that ran lately: summer time comes and goes. Before its window an increment reads the
+#: markers of this time alone: runs without a marker are looked for in half of it.
 _RECENT = timedelta(days=60)
 _QUARTER = timedelta(minutes=15)
 _ENDED_AT = ("generated_at", "run_completed_at")
@@ -136,13 +137,19 @@ NO_MARKERS = (
 )
 
 
-def read_markers(source: WarehouseSource, clock: WarehouseClock) -> Markers | None:
-    """Read all commit markers; None where the source keeps none."""
+def read_markers(source: WarehouseSource, clock: WarehouseClock, earlier: ConsistencyEntry | None) -> Markers | None:
+    """Read the commit markers; None where the source keeps none.
+
+    :param earlier: the consistency point of the snapshot that an increment builds upon: markers from some weeks before
+        its window on are read, and what older ones said is taken from it. None to read all of them.
+    """
     if MARKERS not in source.tables():
         return None
     held = source.schema(MARKERS).names
     columns = [RUN, "created_at", *(name for name in _ENDED_AT if name in held)]
-    with source.read(MARKERS, columns=columns, undated=Undated.ALL) as reader:
+    window_from = parse(earlier.window_from) if earlier else None
+    since = before(window_from, _RECENT) if window_from is not None else None
+    with source.read(MARKERS, columns=columns, since=since, undated=Undated.ALL) as reader:
         markers = reader.read_all().combine_chunks()
     created = markers["created_at"]
     usable = pc.fill_null(pc.less_equal(created, pa.scalar(clock.latest, TIME)), False)
@@ -156,10 +163,10 @@ def read_markers(source: WarehouseSource, clock: WarehouseClock) -> Markers | No
     return Markers(
         runs=pc.unique(_comparable(markers[RUN])).drop_null(),
         times=created.filter(usable),
-        committed_until=committed_until,
+        committed_until=committed_until or (parse(earlier.committed_until) if earlier else None),
         ahead=max(recent, default=None),
         spread=_spread(recent),
-        spread_ever=_spread(ever),
+        spread_ever=max(_spread(ever), timedelta(seconds=earlier.zones_apart if earlier else 0)),
     )
 
 

@@ -223,7 +223,7 @@ def find_consistency_point(
     earlier = base.manifest.consistency if base is not None else None
     window_from = parse(earlier.window_from) if earlier else None
     clock, read_at = _clock(source)
-    markers = read_markers(source, clock)
+    markers = read_markers(source, clock, earlier)
     latest = markers.latest(clock) if markers else clock.latest
     tables = read_facts(source, window_from, latest, kept or {})
     watermark = max((facts.newest for facts in tables.values() if facts.newest), default=None)
@@ -316,6 +316,7 @@ def consistency_entry(
         marker_problem=point.marker_problem,
         unmarked={run: moment.isoformat() for run, moment in unmarked[:_NAMED]},
         marked_until=iso(point.marked_until),
+        zones_apart=point.spread_ever.total_seconds(),
     )
 
 

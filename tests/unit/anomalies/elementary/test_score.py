@@ -14,7 +14,7 @@ from numpy.testing import assert_allclose
 
 from airflow_provider_elementary.anomalies import detect
 from airflow_provider_elementary.exceptions import ConfigurationError
-from tests.support.metric_series import FIRST_DAY, daily
+from tests.support.metric_series import FIRST_DAY, daily, hourly
 
 KEYS = ["full_table_name", "column_name", "metric_name", "dimension", "dimension_value", "bucket_start", "bucket_end",
         "metric_value"]  # fmt: skip
@@ -71,6 +71,42 @@ def test_new_buckets_alone_get_the_verdicts_of_the_whole_history(new_buckets: in
     expected = whole.filter(pc.greater(whole["bucket_end"], since))
     assert fresh.drop_columns(NUMBERS).equals(expected.drop_columns(NUMBERS))
     assert_allclose(fresh["score"].to_numpy(), expected["score"].to_numpy(), rtol=1e-9)
+
+
+CONFIGURATIONS = pa.table(
+    {
+        "full_table_name": ["SHOP.CORE.T0", "SHOP.CORE.T1", "SHOP.CORE.T2"],
+        "days_back": [3, 40, 0],
+        "exclude_detection_period_from_training": [None, "true", None],
+        "seasonality": [None, None, "hour_of_day"],
+        "time_bucket": [None, None, '{"period": "hour", "count": 1}'],
+        "detection_delay": ['{"period": "hour", "count": 5}', None, None],
+    }
+)
+
+
+@pytest.mark.parametrize("parts", [0, 10**9])
+@pytest.mark.parametrize("first", [FIRST_DAY, datetime(1969, 12, 20)])
+@pytest.mark.parametrize("new", [timedelta(hours=1), timedelta(hours=30), timedelta(days=9)])
+def test_new_buckets_of_any_configuration_get_the_verdicts_of_the_whole(
+    new: timedelta, first: datetime, parts: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("airflow_provider_elementary.anomalies.elementary.score.PARTS_FOR_A_WINDOW", parts)
+    series = [
+        hourly(random_series(24 * 20, seed), first=first, full_table_name=f"SHOP.CORE.T{seed}") for seed in range(4)
+    ]
+    flat = hourly([0.1] * 24 * 20, first=first, full_table_name="SHOP.CORE.T4")
+    large = hourly([1e9 + n % 2 for n in range(24 * 20)], first=first, full_table_name="SHOP.CORE.T5")
+    metrics = pa.concat_tables([*series, flat, large])
+    since = first + timedelta(days=20) - new
+
+    found = detect(metrics, configurations=CONFIGURATIONS, adapter="postgres", since=since)
+
+    whole = detect(metrics, configurations=CONFIGURATIONS, adapter="postgres")
+    expected = whole.filter(pc.greater(whole["bucket_end"], since))
+    assert found.drop_columns(NUMBERS).equals(expected.drop_columns(NUMBERS))
+    for name in NUMBERS:
+        assert_allclose(found[name].to_numpy(), expected[name].to_numpy(), rtol=1e-9, atol=1e-9)
 
 
 def test_verdicts_come_in_the_order_of_the_metrics() -> None:
