@@ -23,7 +23,7 @@ from airflow_provider_elementary.project.lineage import Lineage
 from airflow_provider_elementary.snapshots import Manifest, Repository
 from airflow_provider_elementary.snapshots.summary import problems
 from airflow_provider_elementary.snapshots.take import summarise_snapshot
-from airflow_provider_elementary.storage.records.report_log import newest_report
+from airflow_provider_elementary.storage.records.report_log import newest_reports
 from airflow_provider_elementary.storage.records.results import latest_result, read_result
 
 _INCIDENTS_SHOWN = 15
@@ -36,11 +36,12 @@ def show_store(repository: Repository) -> None:
     """
     console = Console(highlight=False)
     _show_snapshot(console, repository.uri, repository.latest())
-    if (audit := newest_report(repository)) is not None:
-        console.print(
-            f"Newest access report of {audit.subject}, checked {audit.report.checked_at:%Y-%m-%d %H:%M} UTC: "
-            f"{audit.report.headline}"
-        )
+    for n, audit in enumerate(newest_reports(repository, 1)):
+        if n == 0 or audit.report.failed:
+            console.print(
+                f"Newest access report of {audit.subject}, checked {audit.report.checked_at:%Y-%m-%d %H:%M} UTC: "
+                f"{audit.report.headline}"
+            )
     if (result := latest_result(repository, "verdicts")) is not None:
         verdicts = _read(repository, result.key)
         found = latest_result(repository, "incidents")
@@ -55,14 +56,16 @@ def show_store(repository: Repository) -> None:
 
 
 def store_facts(repository: Repository) -> dict[str, Any]:
-    """Return the latest snapshot of a store, the newest access report and the incidents as JSON values.
+    """Return the latest snapshot of a store, the newest access report, failing ones and the incidents as JSON values.
 
     :raises SnapshotNotFoundError: the store holds no snapshot.
     """
-    audit = newest_report(repository)
+    audits = newest_reports(repository, 1)
+    reports = [{"subject": audit.subject, **audit.report.to_dict()} for audit in audits]
     return {
         "snapshot": summarise_snapshot(repository.latest(), repository.uri),
-        "access": {"subject": audit.subject, **audit.report.to_dict()} if audit is not None else None,
+        "access": reports[0] if reports else None,
+        "failing_access": [report for report, audit in zip(reports, audits, strict=True) if audit.report.failed],
         "incidents": [incident.to_dict() for incident in current_incidents(repository)],
     }
 

@@ -17,9 +17,9 @@ from airflow_provider_elementary.page import bundle, rendering
 from airflow_provider_elementary.page.currency import FindAttempts
 from airflow_provider_elementary.page.failures import UNREADABLE, describe_failure
 from airflow_provider_elementary.page.json_answers import answer as json_answer
+from airflow_provider_elementary.page.small_arrow import keep_arrow_small, release_arrow
 from airflow_provider_elementary.page.store_reader import Readers, StoreReader
 from airflow_provider_elementary.page.views import base as view
-from airflow_provider_elementary.page.views import tables
 from airflow_provider_elementary.page.views.registry import VIEWS, View
 
 #: The page runs only its own script, loads nothing from other hosts, submits forms to itself, and is framed
@@ -56,6 +56,7 @@ def create_app(
     :param may_see_data: further dependency of the views that show synced data.
     :param find_attempts: returns what Airflow knows of the task that takes snapshots.
     """
+    keep_arrow_small()
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, dependencies=[Depends(may_see_page)])
     templates = rendering.environment()
     readers = Readers(find_attempts)
@@ -164,7 +165,9 @@ def _csv_answer(values: Mapping[str, str], templates: Environment, readers: Read
     def answer(found: _Found | None) -> Response:
         if found is None:
             return _message(templates, status.HTTP_404_NOT_FOUND, _NO_STORE)
-        text = tables.as_csv(view.Request(found.reader, values))
+        from airflow_provider_elementary.page.views.tables import as_csv
+
+        text = as_csv(view.Request(found.reader, values))
         # Before Airflow 3.3.2 the frame of the page does not let files be saved: there the text is shown.
         if values.get("inline"):
             return Response(text, media_type="text/plain; charset=utf-8")
@@ -207,6 +210,8 @@ def _answered(
     except Exception as error:
         status_code, text = describe_failure(error, title)
         return error_response(unreadable if status_code == UNREADABLE else status_code, text)
+    finally:
+        release_arrow()
 
 
 def _json_error(status_code: int, text: str) -> JSONResponse:

@@ -75,6 +75,36 @@ BORROWED = {
         _FOREIGN_ROW,
         {"definer-functions"},
     ),
+    "an aggregate over a function that the server keeps to itself": (
+        "CREATE AGGREGATE elementary.leak(text) (SFUNC = textcat, STYPE = text, FINALFUNC = pg_read_file)",
+        "SELECT elementary.leak('pg_hba.conf') ~ 'hostssl'",
+        [(True,)],
+        {"server-functions"},
+    ),
+    "an operator class whose equality is in a closed schema": (
+        "CREATE TYPE elementary.ticket AS (id int); CREATE FUNCTION closed.leak(elementary.ticket, elementary.ticket)"
+        " RETURNS boolean LANGUAGE sql SECURITY DEFINER AS 'SELECT EXISTS (SELECT FROM raw.users WHERE id = ($1).id)';"
+        "CREATE FUNCTION closed.same(elementary.ticket, elementary.ticket) RETURNS int LANGUAGE sql AS 'SELECT 0';"
+        "CREATE OPERATOR closed.<<< (LEFTARG = elementary.ticket, RIGHTARG = elementary.ticket,"
+        " FUNCTION = closed.leak);"
+        "CREATE OPERATOR closed.=== (LEFTARG = elementary.ticket, RIGHTARG = elementary.ticket,"
+        " FUNCTION = closed.leak);"
+        "CREATE OPERATOR CLASS closed.o DEFAULT FOR TYPE elementary.ticket USING btree AS OPERATOR 1 closed.<<<,"
+        " OPERATOR 3 closed.===, FUNCTION 1 closed.same(elementary.ticket, elementary.ticket)",
+        "SELECT (SELECT count(*) FROM (SELECT DISTINCT x FROM (VALUES (ROW(1)::elementary.ticket),"
+        " (ROW(1)::elementary.ticket)) v(x)) one), (SELECT count(*) FROM (SELECT DISTINCT x FROM"
+        " (VALUES (ROW(2)::elementary.ticket), (ROW(2)::elementary.ticket)) v(x)) two)",
+        # There is a user 1, and no user 2.
+        [(1, 2)],
+        {"definer-functions"},
+    ),
+    "a materialized view over a function with its owner's rights": (
+        "CREATE FUNCTION closed.leak() RETURNS text LANGUAGE sql AS 'SELECT email FROM raw.users';"
+        "CREATE MATERIALIZED VIEW elementary.m AS SELECT closed.leak(); GRANT SELECT ON elementary.m TO {role}",
+        "SELECT * FROM elementary.m",
+        _FOREIGN_ROW,
+        {"objects-reaching-outside"},
+    ),
     "a function of language internal": (
         "DO $$ BEGIN EXECUTE format('CREATE FUNCTION public.leak(text) RETURNS text STRICT LANGUAGE internal AS %L',"
         " (SELECT prosrc FROM pg_proc WHERE oid = 'pg_read_file(text)'::regprocedure)); END $$",

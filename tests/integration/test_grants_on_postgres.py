@@ -121,6 +121,11 @@ def test_the_undo_that_harden_prints_restores_every_right(warehouse: Warehouse) 
         "aclexplode(coalesce(d.datacl, acldefault('d', d.datdba))) a ORDER BY 1, 2, 3"
     )
     warehouse.run("GRANT TEMPORARY ON DATABASE {database} TO PUBLIC; GRANT TEMPORARY ON DATABASE {database} TO {dbt}")
+    # The owner of this one holds CONNECT and its right to create by default, which no ACL says.
+    warehouse.run("ALTER DATABASE {other_database} OWNER TO {dbt}")
+    warehouse.server.execute(
+        "UPDATE pg_catalog.pg_database SET datacl = NULL WHERE datname = %s", [warehouse.other_database]
+    )
     before = warehouse.server.execute(state)
     undo: list[str] = []
 
@@ -135,3 +140,18 @@ def test_the_undo_that_harden_prints_restores_every_right(warehouse: Warehouse) 
 
     assert hardened != before
     assert warehouse.server.execute(state) == before
+    warehouse.server.execute(f"ALTER DATABASE {warehouse.other_database} OWNER TO {warehouse.server.superuser}")
+
+
+def test_a_login_named_like_a_managed_service_keeps_its_rights(warehouse: Warehouse) -> None:
+    login = f"azure_{warehouse.dbt}"
+    warehouse.run(f"CREATE ROLE {login} LOGIN; GRANT TEMPORARY ON DATABASE {{database}} TO PUBLIC")
+
+    warehouse.grant()
+
+    try:
+        assert warehouse.server.execute(
+            "SELECT has_database_privilege(%s, %s, 'TEMPORARY')", [login, warehouse.database]
+        ) == [(True,)]
+    finally:
+        warehouse.server.drop_role(login, database=warehouse.database)

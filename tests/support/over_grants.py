@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 DEFINER = "LANGUAGE sql SECURITY DEFINER AS 'SELECT max(email) FROM raw.users'"
 LEAK = f"CREATE FUNCTION closed.leak() RETURNS text {DEFINER};"
 LEAK_OF = f"CREATE FUNCTION closed.leak(text) RETURNS text {DEFINER};"
@@ -425,3 +428,12 @@ OVER_GRANTS = {
     ),
     "grant option of a language": "GRANT USAGE ON LANGUAGE plpgsql TO {user} WITH GRANT OPTION",
 }
+
+
+def written(name: str) -> dict[str, str]:
+    """Return the cases of a file beside this one, each below a comment with its name."""
+    parts = re.split(r"^-- (?:over-grant|tight): (.+)$", Path(__file__).with_name(name).read_text(), flags=re.MULTILINE)
+    return dict(zip(parts[1::2], parts[2::2], strict=True))
+
+
+OVER_GRANTS |= written("further_over_grants.sql")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.support.over_grants import DEFINER, LEAK, LEAK_OF, SERVER, SHOW
+from tests.support.over_grants import DEFINER, LEAK, LEAK_OF, SERVER, SHOW, written
 
 _EXTENSIONS = (
     "hstore citext pgcrypto tablefunc btree_gist btree_gin ltree unaccent pg_trgm intarray fuzzystrmatch cube isn seg "
@@ -125,6 +125,8 @@ TIGHT = {
     ),
     "a search path of the schema": "ALTER ROLE {user} SET search_path = elementary; SET search_path = elementary",
 }
+
+TIGHT |= written("further_tight_roles.sql")
 
 #: What lends nothing either, where the server has the extension: name, and what is made of it.
 TIGHT_WHERE_INSTALLED = {

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from airflow_provider_elementary.page.views.registry import VIEWS
+
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "airflow_provider_elementary"
 CORE = (
@@ -111,6 +113,7 @@ def heavy_modules_of_airflow_and_after() -> dict[str, tuple[frozenset[str], froz
         "face": "import " + ", ".join(FACE_MODULES),
         "airflow's API": "import airflow.api_fastapi.core_api.security",
         "page": "from airflow_provider_elementary.plugins.elementary import PAGE; PAGE.warm_up()",
+        "rows": "import pyarrow; pyarrow.array([1])",
     }
     found = heavy_modules_after(*steps.values())
     return dict(zip(steps, pairwise([frozenset(), *found]), strict=True))
@@ -157,8 +160,15 @@ def test_parsing_a_dag_the_face_and_a_page_without_stores_import_nothing_heavy(s
     assert after == before
 
 
+def test_rows_that_the_page_reads_do_not_import_pandas() -> None:
+    before, after = heavy_modules_of_airflow_and_after()["rows"]
+
+    assert after - before == {"pyarrow", "numpy"}
+
+
 def test_what_the_page_reads_a_store_with_imports_no_parser_of_sql() -> None:
-    read = ("snapshots.repository", "storage.records.report_log", "incidents.store", "page.views.registry")
+    views = sorted({f"page.views.{view.builder[0]}" for view in VIEWS})
+    read = ("snapshots.repository", "storage.records.report_log", "incidents.store", *views)
     statement = "import " + ", ".join(f"airflow_provider_elementary.{name}" for name in read)
 
     [found] = heavy_modules_after(statement)

@@ -16,9 +16,9 @@ _CREATE_ROLE = """\
     CREATE ROLE {role} {login};
   END IF;"""
 
-# PostgreSQL cannot deny: what PUBLIC holds, every role holds. Roles that the reader is in get nothing, nor do
-# those of managed services, which it may have to join to log in. A role that holds a right of its own keeps it, so that
-# the undo takes nothing away.
+# PostgreSQL cannot deny: what PUBLIC holds, every role holds. Roles that the reader is in get nothing, nor do the
+# groups of managed services, which it may have to join to log in. A role that holds a right of its own, or as the
+# owner, keeps it, so that the undo takes nothing away.
 _TAKE_FROM_PUBLIC = """\
   FOR held IN
     {held}
@@ -30,7 +30,7 @@ _TAKE_FROM_PUBLIC = """\
     FOR other IN
       SELECT rolname FROM pg_catalog.pg_roles
       WHERE rolname NOT IN ({role}, {user}) AND NOT pg_has_role({user}, oid, 'MEMBER')
-        AND rolname !~ '^(pg_|rds_|cloudsql|azure_)' AND NOT rolsuper AND NOT oid = ANY (held.holders)
+        AND (rolcanlogin OR rolname !~ '^(pg_|rds_|cloudsql|azure_)') AND NOT rolsuper AND NOT oid = ANY (held.holders)
     LOOP
       EXECUTE format('GRANT %s ON %s TO %I', held.privilege, held.place, other);
       RAISE NOTICE 'undo: REVOKE % ON % FROM %;', held.privilege, held.place, quote_ident(other);
@@ -41,18 +41,21 @@ _TAKE_FROM_PUBLIC = """\
 
 _HELD_HERE = """\
 SELECT 'DATABASE ' || quote_ident(d.datname) AS place, d.datdba AS owner, a.privilege_type AS privilege,
-           ARRAY(SELECT x.grantee FROM aclexplode(d.datacl) x WHERE x.privilege_type = a.privilege_type) AS holders
+           ARRAY(SELECT x.grantee FROM aclexplode(coalesce(d.datacl, acldefault('d', d.datdba))) x
+                 WHERE x.privilege_type = a.privilege_type) AS holders
     FROM pg_catalog.pg_database d, aclexplode(coalesce(d.datacl, acldefault('d', d.datdba))) a
     WHERE d.datname = current_database() AND a.grantee = 0 AND a.privilege_type IN ('TEMPORARY', 'CREATE')
     UNION ALL
     SELECT 'SCHEMA ' || quote_ident(n.nspname), n.nspowner, a.privilege_type,
-           ARRAY(SELECT x.grantee FROM aclexplode(n.nspacl) x WHERE x.privilege_type = a.privilege_type)
+           ARRAY(SELECT x.grantee FROM aclexplode(coalesce(n.nspacl, acldefault('n', n.nspowner))) x
+                 WHERE x.privilege_type = a.privilege_type)
     FROM pg_catalog.pg_namespace n, aclexplode(coalesce(n.nspacl, acldefault('n', n.nspowner))) a
     WHERE a.grantee = 0 AND a.privilege_type = 'CREATE'"""
 
 _HELD_ELSEWHERE = """\
 SELECT 'DATABASE ' || quote_ident(d.datname) AS place, d.datdba AS owner, a.privilege_type AS privilege,
-           ARRAY(SELECT x.grantee FROM aclexplode(d.datacl) x WHERE x.privilege_type = a.privilege_type) AS holders
+           ARRAY(SELECT x.grantee FROM aclexplode(coalesce(d.datacl, acldefault('d', d.datdba))) x
+                 WHERE x.privilege_type = a.privilege_type) AS holders
     FROM pg_catalog.pg_database d, aclexplode(coalesce(d.datacl, acldefault('d', d.datdba))) a
     WHERE d.datallowconn AND d.datname <> current_database() AND d.datname NOT IN ('template0', 'template1')
       AND a.grantee = 0 AND a.privilege_type = 'CONNECT'"""

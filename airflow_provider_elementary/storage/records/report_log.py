@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
@@ -103,12 +104,21 @@ REPORT = Codec(
 
 
 def newest_reports(opened: OpenStore, count: int) -> list[StoredReport]:
-    """Return the newest reports of all subjects, newest first: failed ones as well as others.
+    """Return the newest report of each subject, and up to this number in all; newest first, failed or not.
 
     :raises SnapshotCorruptError: one of them is signed, and not valid.
     """
-    found = [report for _, reports in reports_by_subject(opened, count) for report in reports]
-    return sorted(found, key=lambda stored: stored.report.checked_at, reverse=True)[:count]
+    first: list[tuple[datetime, StoredReport]] = []
+    others: list[tuple[datetime, StoredReport]] = []
+    for _, reports in reports_by_subject(opened, max(count, 1)):
+        made_at = None
+        for stored in reports:
+            # Of one subject, the number says which is newer: a clock may have been ahead.
+            is_newest, made_at = made_at is None, min(made_at or stored.report.checked_at, stored.report.checked_at)
+            (first if is_newest else others).append((made_at, stored))
+    others.sort(key=lambda found: found[0], reverse=True)
+    shown = [*first, *others[: max(count - len(first), 0)]]
+    return [stored for _, stored in sorted(shown, key=lambda found: found[0], reverse=True)]
 
 
 def reports_by_subject(opened: OpenStore, count: int) -> Iterator[tuple[str, Iterator[StoredReport]]]:
@@ -127,11 +137,6 @@ def reports_by_subject(opened: OpenStore, count: int) -> Iterator[tuple[str, Ite
                 for each in islice(reports, count)
             ),
         )
-
-
-def newest_report(opened: OpenStore) -> StoredReport | None:
-    """Return the newest report of any subject."""
-    return next(iter(newest_reports(opened, 1)), None)
 
 
 def record(opened: OpenStore, report: AccessReport, *, subject: str, run_key: str, anchor: Any = None) -> Recorded:

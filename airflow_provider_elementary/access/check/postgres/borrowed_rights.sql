@@ -21,7 +21,11 @@ FROM (
            'DROP CAST (' || c.castsource::regtype || ' AS ' || c.casttarget::regtype || ');'
     FROM pg_catalog.pg_cast c WHERE b.classid = 'pg_catalog.pg_cast'::regclass AND c.oid = b.objid
     UNION ALL
-    SELECT 'a constraint of domain ' || c.contypid::regtype, lender.oid, NULL,
+    SELECT 'a constraint of domain ' || c.contypid::regtype,
+           -- Who reaches it through an aggregate needs no EXECUTE.
+           (SELECT d.refobjid FROM pg_catalog.pg_depend d
+            WHERE d.classid = b.classid AND d.objid = c.oid AND d.refclassid = 'pg_catalog.pg_proc'::regclass
+              AND d.refobjid = lender.oid LIMIT 1), NULL,
            'ALTER DOMAIN ' || c.contypid::regtype || ' DROP CONSTRAINT ' || quote_ident(c.conname) || ';'
     FROM pg_catalog.pg_constraint c
     WHERE b.classid = 'pg_catalog.pg_constraint'::regclass AND c.oid = b.objid AND c.contypid <> 0
@@ -31,6 +35,11 @@ FROM (
     UNION ALL
     SELECT pg_describe_object(b.classid, b.objid, 0), NULL, NULL, 'Drop the operator class.'
     WHERE b.classid = 'pg_catalog.pg_amproc'::regclass
+    UNION ALL
+    -- DISTINCT and GROUP BY ask for EXECUTE on the function of the operator, and for no schema.
+    SELECT pg_describe_object(b.classid, b.objid, 0), o.oprcode::oid, NULL, 'Drop the operator class.'
+    FROM pg_catalog.pg_amop f JOIN pg_catalog.pg_operator o ON o.oid = f.amopopr
+    WHERE b.classid = 'pg_catalog.pg_amop'::regclass AND f.oid = b.objid
   ) route
   JOIN reach r ON route.routine IS NULL OR has_function_privilege(r.oid, route.routine, 'EXECUTE')
   WHERE route.namespace IS NULL

@@ -6,7 +6,7 @@ SELECT 'creates-objects', what || ' through ' || through, through,
 FROM (
   SELECT DISTINCT ON (n.oid) 'SCHEMA ' || quote_ident(n.nspname) AS what, r.name AS through, r.quoted
   FROM pg_catalog.pg_namespace n JOIN reach r ON has_schema_privilege(r.oid, n.oid, 'CREATE')
-  WHERE n.nspname !~ '^pg_(temp_|toast_temp_)' ORDER BY n.oid, r.depth DESC
+  WHERE n.oid <> pg_my_temp_schema() ORDER BY n.oid, r.depth DESC
 ) s
 UNION ALL
 SELECT 'creates-objects', what || ' through ' || through, through,

@@ -10,6 +10,15 @@ FROM (
   ORDER BY d.oid, r.depth DESC
 ) d
 UNION ALL
+-- What is created in a template is in each database that is made from it.
+SELECT 'other-databases', 'CREATE on DATABASE ' || name || ' through ' || through, through,
+       'REVOKE CREATE ON DATABASE ' || name || ' FROM ' || quoted || ';'
+FROM (
+  SELECT DISTINCT ON (d.oid) quote_ident(d.datname) AS name, r.name AS through, r.quoted
+  FROM pg_catalog.pg_database d JOIN reach r ON has_database_privilege(r.oid, d.oid, 'CREATE')
+  WHERE d.datname <> current_database() ORDER BY d.oid, r.depth DESC
+) c
+UNION ALL
 SELECT 'other-databases', r.name || ' was granted something inside ' || quote_ident(o.datname), r.name,
        'In database ' || quote_ident(o.datname) || ': DROP OWNED BY ' || r.quoted || ';'
 FROM pg_catalog.pg_shdepend d

@@ -13,6 +13,14 @@ FROM (
   ORDER BY p.oid, r.depth DESC
 ) open_function
 UNION ALL
+-- A language that is marked as trusted, and can be used in DO, though it escapes the database.
+SELECT 'untrusted-languages', 'language ' || l.lanname || ' is marked as trusted', NULL,
+       'REVOKE USAGE ON LANGUAGE ' || quote_ident(l.lanname) || ' FROM PUBLIC;'
+FROM pg_catalog.pg_language l
+JOIN pg_catalog.pg_proc p ON p.oid = l.lanplcallfoid
+WHERE l.lanpltrusted AND p.prosrc ~ '^(plpython|plperlu|pltclu|plsh|javau)'
+  AND EXISTS (SELECT FROM reach WHERE has_language_privilege(reach.oid, l.oid, 'USAGE'))
+UNION ALL
 SELECT 'server-functions', 'the server''s files or programs through ' || name, name,
        'REVOKE ' || quoted || ' FROM ' || (SELECT quoted FROM reach WHERE depth = 0 ORDER BY name LIMIT 1) || ';'
 FROM reach WHERE name IN ('pg_read_server_files', 'pg_write_server_files', 'pg_execute_server_program')

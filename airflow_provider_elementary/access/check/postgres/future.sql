@@ -10,7 +10,8 @@ SELECT 'future-grants',
          || coalesce(' IN SCHEMA ' || quote_ident(n.nspname), '') || ' REVOKE ' || a.privilege_type || ' ON '
          || upper(kind.name) || ' FROM ' || r.quoted || ';'
 FROM pg_catalog.pg_default_acl d
-JOIN (VALUES ('r', 'tables'), ('S', 'sequences'), ('f', 'functions'), ('T', 'types'), ('n', 'schemas'))
+JOIN (VALUES ('r', 'tables'), ('S', 'sequences'), ('f', 'functions'), ('T', 'types'), ('n', 'schemas'),
+      ('L', 'large objects'))
   kind(letter, name) ON kind.letter = d.defaclobjtype::text
 LEFT JOIN pg_catalog.pg_namespace n ON n.oid = d.defaclnamespace
 CROSS JOIN LATERAL aclexplode(d.defaclacl) a

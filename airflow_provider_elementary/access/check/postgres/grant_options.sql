@@ -1,5 +1,5 @@
--- The right to grant to others what a reader may have: USAGE and SELECT on the schema, CONNECT to the database, functions,
--- types, languages.
+-- The right to grant to others what a reader may have: USAGE on a schema, SELECT inside the Elementary schema and on what
+-- the system opened, CONNECT to a database, functions, types, languages.
 -- proves other-privileges: no reachable role may grant to others what it has; other checks cover the rest
 SELECT 'other-privileges', 'GRANT OPTION for ' || a.privilege_type || held.columns || ' on ' || held.name || ' through '
          || r.name,
@@ -7,18 +7,14 @@ SELECT 'other-privileges', 'GRANT OPTION for ' || a.privilege_type || held.colum
        'REVOKE GRANT OPTION FOR ' || a.privilege_type || held.columns || ' ON ' || held.name || ' FROM ' || r.quoted || ';'
 FROM (
   SELECT 'SCHEMA ' || quote_ident(n.nspname) AS name, '' AS columns, n.nspacl AS acl
-  FROM pg_catalog.pg_namespace n WHERE n.oid IN (SELECT oid FROM target)
+  FROM pg_catalog.pg_namespace n
   UNION ALL
-  SELECT quote_ident(target.nspname) || '.' || quote_ident(c.relname), '', c.relacl
-  FROM target JOIN pg_catalog.pg_class c ON c.relnamespace = target.oid
+  SELECT c.oid::regclass::text, '', c.relacl FROM pg_catalog.pg_class c WHERE c.relacl IS NOT NULL
   UNION ALL
-  SELECT quote_ident(target.nspname) || '.' || quote_ident(c.relname), ' (' || quote_ident(t.attname) || ')', t.attacl
-  FROM target
-  JOIN pg_catalog.pg_class c ON c.relnamespace = target.oid
-  JOIN pg_catalog.pg_attribute t ON t.attrelid = c.oid AND NOT t.attisdropped
+  SELECT t.attrelid::regclass::text, ' (' || quote_ident(t.attname) || ')', t.attacl
+  FROM pg_catalog.pg_attribute t WHERE t.attacl IS NOT NULL AND NOT t.attisdropped
   UNION ALL
-  SELECT 'DATABASE ' || quote_ident(d.datname), '', d.datacl
-  FROM pg_catalog.pg_database d WHERE d.datname = current_database()
+  SELECT 'DATABASE ' || quote_ident(d.datname), '', d.datacl FROM pg_catalog.pg_database d
   UNION ALL
   SELECT 'ROUTINE ' || p.oid::regprocedure, '', p.proacl FROM pg_catalog.pg_proc p WHERE p.proacl IS NOT NULL
   UNION ALL

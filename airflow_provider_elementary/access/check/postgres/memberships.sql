@@ -3,7 +3,8 @@
 SELECT 'role-memberships', 'member of ' || r.name, r.name,
        'REVOKE ' || r.quoted || ' FROM ' || (SELECT quoted FROM reach WHERE depth = 0 ORDER BY name LIMIT 1) || ';'
 FROM reach r WHERE r.oid <> 0 AND r.depth > 0
-  AND (r.name ~ '^pg_' OR r.name IN ('rds_superuser', 'rds_replication', 'cloudsqlsuperuser', 'azure_pg_admin'))
+  AND (r.name ~ '^pg_' OR r.name IN ('rds_superuser', 'rds_replication', 'cloudsqlsuperuser', 'alloydbsuperuser',
+                                     'azure_pg_admin', 'neon_superuser'))
 UNION ALL
 SELECT 'role-memberships', r.name || ' may grant ' || g.rolname || ' to others', r.name,
        'REVOKE ADMIN OPTION FOR ' || quote_ident(g.rolname) || ' FROM ' || r.quoted || ';'

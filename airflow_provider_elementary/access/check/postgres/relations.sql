@@ -14,7 +14,7 @@ FROM (
          quote_ident(n.nspname) || '.' || quote_ident(c.relname) AS name, p.name AS privilege, r.name AS through,
          r.quoted
   FROM pg_catalog.pg_class c
-  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace AND n.nspname !~ '^pg_(temp_|toast_temp_)'
+  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace AND n.oid <> pg_my_temp_schema()
   JOIN (VALUES ('SELECT'), ('INSERT'), ('UPDATE'), ('DELETE'), ('TRUNCATE'), ('REFERENCES'), ('TRIGGER'), ('MAINTAIN'),
         ('USAGE')) p(name) ON NOT (p.name = 'SELECT' AND n.oid IN (SELECT oid FROM target))
   JOIN reach r ON CASE

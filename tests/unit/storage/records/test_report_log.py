@@ -12,7 +12,7 @@ from airflow_provider_elementary.access import AccessFinding, AccessReport
 from airflow_provider_elementary.exceptions import SnapshotCorruptError
 from airflow_provider_elementary.snapshots import Repository, open_store
 from airflow_provider_elementary.storage.documents import MAX_BYTES
-from airflow_provider_elementary.storage.records.report_log import newest_report, newest_reports, record
+from airflow_provider_elementary.storage.records.report_log import newest_reports, record
 from tests.support.signing import SIGNER, STORE_ID, opened, signed
 
 MONDAY = AccessReport(
@@ -104,8 +104,26 @@ def test_the_newest_reports_are_those_of_all_subjects_failed_or_not(repository: 
 
     found = newest_reports(repository, 5)
     assert [(each.subject, each.report) for each in found] == [("dwh", TUESDAY), ("zoo", MONDAY)]
-    assert [each.subject for each in newest_reports(repository, 1)] == ["dwh"]
+
+
+def test_many_reports_of_one_connection_hide_no_other(repository: Repository) -> None:
+    record(repository, MONDAY, subject="failing", run_key="monday")
+    for hour in range(4):
+        later = replace(TUESDAY, checked_at=TUESDAY.checked_at + timedelta(hours=hour))
+        record(repository, later, subject="dwh", run_key=f"run {hour}")
+
+    found = [each.subject for each in newest_reports(repository, 3)]
+    assert found == ["dwh", "dwh", "failing"]
+    assert [each.subject for each in newest_reports(repository, 1)] == ["dwh", "failing"]
+
+
+def test_a_clock_that_was_ahead_makes_no_report_the_newest(repository: Repository) -> None:
+    ahead = replace(MONDAY, checked_at=TUESDAY.checked_at + timedelta(days=9))
+    record(repository, ahead, subject="dwh", run_key="monday")
+    record(repository, TUESDAY, subject="dwh", run_key="tuesday")
+
+    assert [each.report for each in newest_reports(repository, 5)] == [TUESDAY, ahead]
 
 
 def test_a_store_without_reports_has_no_newest(repository: Repository) -> None:
-    assert newest_report(repository) is None
+    assert newest_reports(repository, 1) == []

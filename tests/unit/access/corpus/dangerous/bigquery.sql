@@ -74,3 +74,69 @@ SELECT * FROM (SELECT status FROM dbt_models) PIVOT(COUNT(*) FOR (SELECT email F
 
 -- > refused:
 SELECT * FROM (SELECT status FROM dbt_models) PIVOT(ds.f(status) FOR status IN ('a'))
+
+-- > refused:
+SELECT * FROM `analytics`.`raw`.`users`
+
+-- > refused:
+SELECT * FROM elementary.INFORMATION_SCHEMA.COLUMNS
+
+-- > refused:
+SELECT * FROM `elementary.dbt_models$20240101`
+
+-- > refused:
+SELECT AS VALUE u FROM raw.users u
+
+-- > refused:
+SELECT NEW raw.Msg(1 AS a) FROM dbt_models
+
+-- > refused:
+SELECT `analytics.raw.evil`(name) FROM dbt_models
+
+-- > refused:
+SELECT @p FROM dbt_models
+
+-- > refused:
+SELECT AEAD.DECRYPT_STRING(KEYS.NEW_KEYSET('x'), b'', '') FROM dbt_models
+
+-- > refused:
+SELECT * FROM ML.PREDICT(MODEL raw.m, (SELECT 1))
+
+-- > refused:
+SELECT SEARCH(m, 'x') FROM raw.users m
+
+-- > refused:
+SELECT * FROM EXTERNAL_QUERY('c', 'SELECT 1')
+
+-- > refused:
+SELECT * FROM raw.tvf(1)
+
+-- > refused:
+SELECT * FROM dbt_models |> JOIN raw.users ON true
+
+-- > refused:
+SELECT * FROM dbt_models m, raw.users.tags
+
+-- > refused:
+SELECT REPEAT(name, 1000000) FROM dbt_models
+
+-- > refused:
+SELECT r'\' , * FROM raw.users --'
+
+-- > refused:
+SELECT b'a', rb"x" FROM raw.users
+
+-- > refused:
+SELECT CAST(name AS raw.T) FROM dbt_models
+
+-- > refused:
+DECLARE x INT64; SELECT 1
+
+-- > refused:
+WITH DIFFERENTIAL_PRIVACY AS (SELECT 1) SELECT * FROM raw.users
+
+-- > refused:
+SELECT name FROM dbt_models WHERE name LIKE ANY (SELECT email FROM raw.users)
+
+-- > refused:
+SELECT * FROM dbt_models UNPIVOT(v FOR n IN (raw))

@@ -116,3 +116,72 @@ FROM system.users SELECT *
 
 -- > refused:
 FROM url('http://x') SELECT *
+
+-- > refused:
+SELECT * FROM url('http://x', CSV)
+
+-- > refused:
+SELECT * FROM remote('x', raw, users)
+
+-- > refused:
+SELECT * FROM dbt_models FINAL SAMPLE 0.1
+
+-- > refused:
+SELECT name FROM dbt_models SETTINGS max_threads = 1
+
+-- > refused:
+WITH (SELECT max(email) FROM raw.users) AS x SELECT x FROM dbt_models
+
+-- > refused:
+SELECT name IN raw.users FROM dbt_models
+
+-- > refused:
+SELECT in(name, users) FROM dbt_models
+
+-- > refused:
+SELECT * FROM dbt_models ANY JOIN users USING name
+
+-- > refused:
+SELECT * APPLY(x -> file('/etc/passwd')) FROM dbt_models
+
+-- > refused:
+SELECT users.* FROM dbt_models, users
+
+-- > refused:
+SELECT name FROM dbt_models LIMIT 1 BY (SELECT 1 FROM raw.users)
+
+-- > refused:
+SELECT name FROM dbt_models GROUP BY name WITH TOTALS UNION ALL SELECT email FROM raw.users
+
+-- > refused:
+SELECT quantile((SELECT 0.5 FROM raw.users))(1) FROM dbt_models
+
+-- > refused:
+SELECT generateUUIDv4(), currentDatabase() FROM dbt_models
+
+-- > refused:
+SELECT randomString(1000000000) FROM dbt_models
+
+-- > refused:
+SELECT arrayWithConstant(1000000000, 1) FROM dbt_models
+
+-- > refused:
+SELECT * FROM VALUES('a String', 'x')
+
+-- > refused:
+SELECT * FROM elementary.`users`
+
+-- > refused:
+SELECT evalMLMethod(x, 1) FROM dbt_models
+
+-- > refused:
+SELECT * FROM dbt_models AS m LEFT ARRAY JOIN file('/etc/passwd') AS x
+
+-- > refused:
+SELECT _table, _database FROM dbt_models
+
+-- > refused:
+SELECT name ? (SELECT max(email) FROM raw.users) : 1 FROM dbt_models
+
+-- > refused:
+SELECT * FROM dbt_models PARALLEL WITH SELECT * FROM raw.users

@@ -251,3 +251,108 @@ FROM (dbt_models JOIN raw.users ON true) SELECT *
 
 -- > refused:
 FROM dbt_models SELECT * FROM raw.users
+
+-- > refused:
+FROM "/etc/passwd"
+
+-- > refused:
+SELECT * FROM glob('/etc/*')
+
+-- > refused:
+FROM query('SELECT * FROM raw.users')
+
+-- > refused:
+SELECT current_setting('temp_directory') FROM dbt_models
+
+-- > refused:
+SELECT * FROM duckdb_tables
+
+-- > refused:
+PIVOT raw.users ON email
+
+-- > refused:
+WITH RECURSIVE dbt_models AS (SELECT 1 AS a UNION ALL SELECT id FROM raw.users) SELECT * FROM dbt_models
+
+-- > refused:
+WITH a AS (WITH users AS (SELECT 1) SELECT 1) SELECT * FROM users
+
+-- > refused:
+SELECT * FROM dbt_models TABLESAMPLE 10%
+
+-- > refused:
+SELECT MAP {'a': (SELECT max(email) FROM raw.users)} FROM dbt_models
+
+-- > refused:
+SELECT name FROM dbt_models LIMIT (SELECT count(*) FROM raw.users)
+
+-- > refused:
+SELECT sum(1) FILTER (WHERE EXISTS (FROM raw.users)) FROM dbt_models
+
+-- > refused:
+SELECT * FROM dbt_models UNION BY NAME SELECT * FROM raw.users
+
+-- > refused:
+VALUES ((SELECT max(email) FROM raw.users))
+
+-- > refused:
+SELECT /* /* */ */ name FROM raw.users
+
+-- > refused:
+SELECT name FROM dbt_models WHERE name = $$' OR (SELECT 1 FROM raw.users) --$$
+
+-- > refused:
+COPY (SELECT * FROM dbt_models) TO '/tmp/x'
+
+-- > refused:
+EXPORT DATABASE '/tmp/x'
+
+-- > refused:
+SELECT txid_current() FROM dbt_models
+
+-- > refused:
+SELECT u.* FROM dbt_models m, LATERAL (SELECT * FROM raw.users) u
+
+-- > refused:
+SELECT * FROM parquet_metadata('/x')
+
+-- > refused:
+SELECT * FROM test_all_types()
+
+-- > refused:
+SELECT repeat(name, 100000) FROM dbt_models
+
+-- > refused:
+SELECT array_resize(tags, 1000000000) FROM dbt_models
+
+-- > refused:
+SELECT ('/etc/passwd').read_text() FROM dbt_models
+
+-- > refused:
+SELECT raw.evil(name) FROM dbt_models
+
+-- > refused:
+SELECT CAST(name AS raw.mytype) FROM dbt_models
+
+-- > refused:
+SELECT * FROM "dbt_models.csv"
+
+-- > refused:
+SELECT * FROM elementary.main.users
+
+-- > refused:
+SELECT #1 FROM raw.users
+
+-- > refused:
+SELECT bar(1,0,1,100000000) FROM dbt_models
+
+-- > refused:
+SELECT * FROM unnest((SELECT list(email) FROM users))
+
+-- > refused:
+SELECT name FROM dbt_models WHERE name IN (FROM users)
+
+-- > refused:
+SELECT EXISTS (TABLE users) FROM dbt_models
+
+-- > refused:
+SELECT (TABLE users) FROM dbt_models

@@ -92,3 +92,30 @@ SELECT GET_LOCK('x', 10) FROM dbt_models
 
 -- > refused:
 SELECT name FROM dbt_models PROCEDURE ANALYSE()
+
+-- > refused:
+SELECT * FROM raw.users PARTITION (p0)
+
+-- > refused:
+SELECT name FROM dbt_models LOCK IN SHARE MODE
+
+-- > refused:
+SELECT * FROM dbt_models STRAIGHT_JOIN raw.users
+
+-- > refused:
+SELECT 0x41, email FROM raw.users
+
+-- > refused:
+SELECT UUID(), DATABASE(), CONNECTION_ID() FROM dbt_models
+
+-- > refused:
+SELECT REPEAT(name, 100000000) FROM dbt_models
+
+-- > refused:
+SELECT name FROM dbt_models WHERE name = '\' OR 1 IN (SELECT 1 FROM raw.users) -- '
+
+-- > refused:
+SELECT MATCH(name) AGAINST('x') FROM raw.users
+
+-- > refused:
+SELECT name FROM dbt_models LIMIT 1 INTO OUTFILE '/x'

@@ -215,3 +215,120 @@ SELECT * FROM dbt_models, LATERAL apply(name) x
 
 -- > refused:
 FROM raw.users SELECT *
+
+-- > refused:
+SELECT * FROM ONLY raw.users
+
+-- > refused:
+SELECT * FROM elementary.dbt_models, ONLY (raw.users)
+
+-- > refused:
+SELECT xmlforest(name) FROM dbt_models
+
+-- > refused:
+SELECT XMLELEMENT(NAME a, (SELECT max(email) FROM raw.users)) FROM dbt_models
+
+-- > refused:
+SELECT CAST('raw.users' AS regclass)::oid
+
+-- > refused:
+SELECT CAST(name AS evil_domain) FROM dbt_models
+
+-- > refused:
+SELECT name::"evil" FROM dbt_models
+
+-- > refused:
+SELECT B'1', X'1F', N'x' FROM raw.users
+
+-- > refused:
+WITH d AS (MERGE INTO dbt_models USING raw.users ON true WHEN MATCHED THEN DELETE) SELECT 1
+
+-- > refused:
+PREPARE x AS SELECT * FROM raw.users
+
+-- > refused:
+SELECT (m).* FROM raw.users m
+
+-- > refused:
+SELECT (name).lower FROM dbt_models
+
+-- > refused:
+SELECT pg_catalog.lower(name) FROM dbt_models
+
+-- > refused:
+SELECT current_setting('x'), set_config('a', 'b', false)
+
+-- > refused:
+SELECT dblink('a', 'b') FROM dbt_models
+
+-- > refused:
+SELECT generate_series(1, 1000000000)
+
+-- > refused:
+SELECT array_fill(1, ARRAY[1000000000])
+
+-- > refused:
+SELECT * FROM json_populate_recordset(NULL::raw.users, '[]')
+
+-- > refused:
+SELECT * FROM json_to_recordset('[]') AS x(a evil)
+
+-- > refused:
+SELECT * FROM dbt_models NATURAL JOIN raw.users
+
+-- > refused:
+SELECT name OPERATOR(pg_catalog.+) 1 FROM dbt_models
+
+-- > refused:
+SELECT name <<<< 'x' FROM dbt_models
+
+-- > refused:
+SELECT name ?| ARRAY['a'] FROM dbt_models
+
+-- > refused:
+SELECT substring(name FROM (SELECT 1 FROM raw.users)) FROM dbt_models
+
+-- > refused:
+SELECT trim(both (SELECT 'x' FROM raw.users) FROM name) FROM dbt_models
+
+-- > refused:
+SELECT CASE WHEN true THEN (SELECT email FROM raw.users LIMIT 1) END FROM dbt_models
+
+-- > refused:
+SELECT count(*) OVER (PARTITION BY (SELECT 1 FROM raw.users)) FROM dbt_models
+
+-- > refused:
+SELECT name FROM dbt_models FETCH FIRST (SELECT count(*) FROM raw.users) ROWS ONLY
+
+-- > refused:
+SELECT JSON_VALUE('{}', '$.a' DEFAULT (SELECT max(email) FROM raw.users) ON EMPTY) FROM dbt_models
+
+-- > refused:
+SELECT JSON_OBJECTAGG(email: email) FROM raw.users
+
+-- > refused:
+SELECT * FROM dbt_models WHERE CURRENT OF c
+
+-- > refused:
+SELECT * FROM elementary.dbt_models, "raw"."users"
+
+-- > refused:
+WITH RECURSIVE t(n) AS (SELECT 1 UNION ALL SELECT id FROM raw.users) SELECT * FROM t
+
+-- > refused:
+WITH users AS (SELECT 1), t AS (SELECT * FROM raw.users) SELECT * FROM t
+
+-- > refused:
+SELECT * FROM ((dbt_models CROSS JOIN (raw.users)))
+
+-- > refused:
+SELECT current_role, current_schema
+
+-- > refused:
+SELECT pg_typeof(name) FROM dbt_models
+
+-- > refused:
+SELECT inet_server_addr()
+
+-- > refused:
+SELECT format('%s', pg_read_file('x'))

@@ -41,3 +41,33 @@ SELECT name INTO x FROM dbt_models
 
 -- > refused:
 SELECT pg_terminate_backend(pg_backend_pid()) FROM dbt_models
+
+-- > refused:
+SELECT * FROM spectrum.users
+
+-- > refused:
+SELECT * FROM raw.users AS u AT x
+
+-- > refused:
+SELECT raw.f(name) FROM dbt_models
+
+-- > refused:
+SELECT current_user_id, current_namespace FROM dbt_models
+
+-- > refused:
+SELECT object_transform(x) FROM raw.users
+
+-- > refused:
+SELECT * FROM raw.users UNPIVOT (v FOR n IN (a))
+
+-- > refused:
+SELECT name FROM dbt_models CONNECT BY PRIOR name = (SELECT max(email) FROM raw.users)
+
+-- > refused:
+SELECT name FROM dev.raw.users
+
+-- > refused:
+WITH RECURSIVE t(n) AS (SELECT 1 UNION ALL SELECT id FROM raw.users) SELECT * FROM t
+
+-- > refused:
+SELECT name FROM dbt_models WHERE name ~ (SELECT max(email) FROM raw.users)

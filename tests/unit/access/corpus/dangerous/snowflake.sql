@@ -146,3 +146,66 @@ SELECT * FROM (SELECT status FROM dbt_run_results) PIVOT(count(status) FOR statu
 
 -- > refused:
 SELECT * FROM (SELECT status FROM dbt_run_results) PIVOT(count(status) FOR status IN ('a')), raw.users
+
+-- > refused:
+SELECT * FROM dbt_models AT (TIMESTAMP => CURRENT_TIMESTAMP)
+
+-- > refused:
+SELECT $1 FROM @~/x
+
+-- > refused:
+SELECT * FROM IDENTIFIER($t)
+
+-- > refused:
+SELECT * FROM TABLE(IDENTIFIER('raw.users'))
+
+-- > refused:
+SELECT * FROM TABLE(INFER_SCHEMA(LOCATION=>'@s'))
+
+-- > refused:
+SELECT * FROM LATERAL (SELECT * FROM RAW.USERS)
+
+-- > refused:
+SELECT meta['x'] , SYSTEM$TYPEOF(meta) FROM dbt_models
+
+-- > refused:
+SELECT * ILIKE '%x%' REPLACE ((SELECT MAX(EMAIL) FROM RAW.USERS) AS NAME) FROM dbt_models
+
+-- > refused:
+SELECT * FROM dbt_models START WITH name = 'x' CONNECT BY PRIOR name = (SELECT MAX(EMAIL) FROM RAW.USERS)
+
+-- > refused:
+SELECT s.NEXTVAL FROM dbt_models, TABLE(GETNEXTVAL(s)) s
+
+-- > refused:
+SELECT BUILD_SCOPED_FILE_URL(@s, 'x') FROM dbt_models
+
+-- > refused:
+SELECT ARRAY_GENERATE_RANGE(1, 1000000000) FROM dbt_models
+
+-- > refused:
+SELECT * FROM dbt_models PIVOT (MAX(name) FOR status IN (SELECT email FROM RAW.USERS))
+
+-- > refused:
+SELECT * FROM dbt_models, RAW.USERS@x
+
+-- > refused:
+SHOW TABLES ->> SELECT * FROM $1
+
+-- > refused:
+CALL p()
+
+-- > refused:
+SELECT :x FROM dbt_models
+
+-- > refused:
+SELECT * FROM TABLE(TO_QUERY(SQL => 'SELECT * FROM RAW.USERS'))
+
+-- > refused:
+SELECT * FROM SNOWFLAKE.ACCOUNT_USAGE.QUERY_HISTORY
+
+-- > refused:
+SELECT TRY_CAST(name AS RAW.T) FROM dbt_models
+
+-- > refused:
+SELECT * FROM dbt_models RESAMPLE (USING x)

@@ -116,3 +116,48 @@ SELECT apply(name) FROM dbt_models
 
 -- > refused:
 SELECT * FROM dbt_models OUTER APPLY sys.dm_exec_sql_text(name) x
+
+-- > refused:
+SELECT * FROM raw..users
+
+-- > refused:
+SELECT * FROM OPENXML(1, '/x') WITH (a int)
+
+-- > refused:
+SELECT * FROM dbt_models FOR SYSTEM_TIME ALL
+
+-- > refused:
+SELECT * FROM dbt_models TABLESAMPLE (10 PERCENT)
+
+-- > refused:
+SELECT name FROM dbt_models GO SELECT 1
+
+-- > refused:
+SELECT @x = name FROM dbt_models
+
+-- > refused:
+SELECT * FROM STRING_SPLIT((SELECT MAX(email) FROM raw.users), ',')
+
+-- > refused:
+SELECT $PARTITION.f(1), %%physloc%% FROM dbt_models
+
+-- > refused:
+SELECT name.query('x') FROM dbt_models
+
+-- > refused:
+SELECT REPLICATE(CAST('x' AS varchar(max)), 1000000000) FROM dbt_models
+
+-- > refused:
+SELECT * FROM (SELECT * FROM raw.users) p PIVOT (MAX(email) FOR id IN ([1])) q
+
+-- > refused:
+SELECT * FROM CHANGETABLE(CHANGES raw.users, 0) c
+
+-- > refused:
+SELECT N'x', * FROM raw.users
+
+-- > refused:
+SELECT name FROM dbt_models USE master
+
+-- > refused:
+SELECT name FROM dbt_models PRINT name

@@ -180,3 +180,30 @@ SELECT * FROM (SELECT status, DATE(detected_at) AS d FROM elementary_test_result
 
 -- > allowed: elementary_test_results
 SELECT d, n_pass FROM (SELECT status, DATE(detected_at) AS d FROM elementary_test_results) PIVOT(COUNT(*) AS n FOR status IN ('pass', 'fail'))
+
+-- > allowed: dbt_models
+SELECT name, tag FROM dbt_models, UNNEST(JSON_VALUE_ARRAY(tags)) AS tag WHERE tag != 'x'
+
+-- > allowed: elementary_test_results
+SELECT DATE_TRUNC(DATE(detected_at), WEEK) AS w, COUNTIF(status = 'fail') AS f FROM elementary_test_results GROUP BY w ORDER BY w
+
+-- > allowed: dbt_run_results
+SELECT unique_id, ARRAY_AGG(status ORDER BY generated_at DESC LIMIT 1)[OFFSET(0)] AS last_status FROM dbt_run_results GROUP BY unique_id
+
+-- > allowed: dbt_models
+SELECT JSON_VALUE(meta, '$.owner') AS owner, COUNT(*) n FROM `analytics.elementary.dbt_models` GROUP BY owner
+
+-- > allowed: dbt_run_results
+SELECT TIMESTAMP_DIFF(TIMESTAMP(execute_completed_at), TIMESTAMP(execute_started_at), SECOND) AS s FROM dbt_run_results
+
+-- > allowed: dbt_run_results
+SELECT APPROX_QUANTILES(execution_time, 4) FROM dbt_run_results
+
+-- > allowed: dbt_models
+SELECT * EXCEPT (compiled_code) FROM dbt_models LIMIT 10
+
+-- > allowed: elementary_test_results
+SELECT IF(status = 'pass', 1, 0) AS ok, SAFE_CAST(failures AS INT64) FROM elementary_test_results
+
+-- > allowed: elementary_test_results
+SELECT FORMAT_DATE('%Y-%m', DATE(detected_at)) AS m, ROUND(SAFE_DIVIDE(COUNTIF(status='pass'), COUNT(*)), 3) FROM elementary_test_results GROUP BY 1

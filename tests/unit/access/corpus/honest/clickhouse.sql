@@ -134,3 +134,24 @@ SELECT arrayStringConcat(groupUniqArray(name), ', ') AS names, owner FROM dbt_mo
 
 -- > allowed: dbt_models
 FROM dbt_models SELECT name WHERE name LIKE 'a%'
+
+-- > allowed: elementary_test_results
+SELECT toStartOfDay(parseDateTimeBestEffort(detected_at)) AS d, countIf(status = 'fail') AS f FROM elementary_test_results GROUP BY d ORDER BY d
+
+-- > allowed: dbt_run_results
+SELECT unique_id, argMax(status, generated_at) AS last FROM dbt_run_results GROUP BY unique_id
+
+-- > allowed: dbt_models
+SELECT JSONExtractString(meta, 'owner') AS owner, uniq(name) FROM dbt_models GROUP BY owner
+
+-- > allowed: dbt_run_results
+SELECT multiIf(execution_time > 60, 'slow', execution_time > 10, 'medium', 'fast') AS s, count() FROM dbt_run_results GROUP BY s
+
+-- > allowed: dbt_run_results
+SELECT dateDiff('minute', parseDateTimeBestEffort(execute_started_at), parseDateTimeBestEffort(execute_completed_at)) FROM dbt_run_results
+
+-- > allowed: dbt_models
+SELECT name FROM elementary.dbt_models WHERE name ILIKE '%stg%' LIMIT 5
+
+-- > allowed: dbt_models
+SELECT owner, groupArray(name) FROM dbt_models GROUP BY owner

@@ -140,3 +140,24 @@ SELECT get_json_object(meta, '$.owner') AS owner, count(*) FROM dbt_models GROUP
 
 -- > allowed: elementary_test_results
 SELECT * FROM (SELECT status, to_date(detected_at) AS d FROM elementary_test_results) PIVOT (count(1) FOR status IN ('pass', 'fail')) ORDER BY d
+
+-- > allowed: dbt_models
+SELECT m.name, t.tag FROM dbt_models m LATERAL VIEW explode(split(m.tags, ',')) t AS tag
+
+-- > allowed: elementary_test_results
+SELECT date_trunc('day', to_timestamp(detected_at)) AS d, count_if(status = 'fail') FROM elementary_test_results GROUP BY 1
+
+-- > allowed: dbt_models
+SELECT get_json_object(meta, '$.owner') AS owner, count(*) FROM dbt_models GROUP BY 1
+
+-- > allowed: dbt_run_results
+SELECT max_by(status, generated_at), unique_id FROM dbt_run_results GROUP BY unique_id
+
+-- > allowed: dbt_models
+SELECT name, datediff(current_date(), to_date(generated_at)) AS age FROM dbt_models
+
+-- > allowed: dbt_models
+SELECT `name` FROM `elementary`.`dbt_models` ORDER BY 1 LIMIT 5
+
+-- > allowed: dbt_models
+SELECT owner, collect_set(name) FROM dbt_models GROUP BY owner

@@ -185,3 +185,36 @@ FROM dbt_models m JOIN dbt_run_results r USING (unique_id) SELECT m.name, r.stat
 
 -- > allowed: dbt_models
 FROM (SELECT name FROM dbt_models) SELECT count(*)
+
+-- > allowed: elementary_test_results
+SELECT date_trunc('day', detected_at::timestamp) AS day, status, count(*) AS n FROM elementary_test_results GROUP BY ALL ORDER BY day DESC
+
+-- > allowed: dbt_models, dbt_run_results
+SELECT m.name, r.execution_time FROM dbt_models m JOIN dbt_run_results r USING (unique_id) WHERE r.execution_time > 60 ORDER BY 2 DESC LIMIT 20
+
+-- > allowed: dbt_run_results
+WITH last AS (SELECT unique_id, max_by(status, generated_at) AS status FROM dbt_run_results GROUP BY 1) SELECT status, count(*) FROM last GROUP BY 1
+
+-- > allowed: dbt_models
+SELECT name FROM dbt_models WHERE json_extract_string(meta, '$.owner') = 'finance'
+
+-- > allowed: elementary_test_results
+SELECT table_name, column_name, count(*) FILTER (WHERE status = 'fail') AS fails FROM elementary_test_results GROUP BY 1, 2 HAVING fails > 3
+
+-- > allowed: dbt_run_results
+SELECT percentile_cont(0.95) WITHIN GROUP (ORDER BY execution_time) AS p95 FROM dbt_run_results
+
+-- > allowed: data_monitoring_metrics
+SELECT bucket_end::date AS d, avg(metric_value) OVER (PARTITION BY full_table_name ORDER BY bucket_end ROWS BETWEEN 6 PRECEDING AND CURRENT ROW) AS week FROM data_monitoring_metrics WHERE metric_name = 'row_count'
+
+-- > allowed: dbt_tests, elementary_test_results
+SELECT count(*) FROM dbt_tests t WHERE NOT EXISTS (SELECT 1 FROM elementary_test_results r WHERE r.test_unique_id = t.unique_id)
+
+-- > allowed: dbt_models
+SELECT unique_id, regexp_extract(unique_id, '^[a-z]+\.([^.]+)', 1) AS package FROM dbt_models
+
+-- > allowed: dbt_models
+SELECT * EXCLUDE (compiled_code) FROM dbt_models LIMIT 5
+
+-- > allowed: dbt_run_results
+SELECT strftime(generated_at::timestamp, '%Y-%m') AS month, sum(execution_time)/3600 AS hours FROM dbt_run_results GROUP BY 1

@@ -59,3 +59,24 @@ SELECT GROUP_CONCAT(DISTINCT name ORDER BY name SEPARATOR ', ') AS names, owner 
 
 -- > allowed: elementary_test_results
 SELECT DATE_FORMAT(detected_at, '%Y-%m') AS mon, SUM(status = 'fail') AS f FROM elementary_test_results GROUP BY mon
+
+-- > allowed: elementary_test_results
+SELECT DATE(detected_at) AS d, SUM(status = 'fail') AS f FROM elementary_test_results GROUP BY d
+
+-- > allowed: dbt_models
+SELECT name, IFNULL(owner, 'x') FROM dbt_models LIMIT 10
+
+-- > allowed: dbt_models
+SELECT owner, GROUP_CONCAT(name) FROM dbt_models GROUP BY owner
+
+-- > allowed: dbt_models
+SELECT JSON_EXTRACT(meta, '$.owner') FROM dbt_models
+
+-- > allowed: dbt_run_results
+SELECT `name`, COUNT(*) FROM `dbt_run_results` GROUP BY `name` HAVING COUNT(*) > 2
+
+-- > allowed: dbt_run_results
+SELECT name, CASE WHEN execution_time > 60 THEN 'slow' ELSE 'ok' END FROM dbt_run_results
+
+-- > allowed: dbt_run_results
+SELECT unique_id, MAX(generated_at) FROM dbt_run_results GROUP BY unique_id ORDER BY 2 DESC

@@ -249,3 +249,42 @@ SELECT table_name, avg(metric_value) OVER w AS moving, metric_value - lag(metric
 
 -- > allowed: data_monitoring_metrics
 SELECT split_part(full_table_name, '.', 2) AS sch, mode() WITHIN GROUP (ORDER BY metric_name) FROM data_monitoring_metrics GROUP BY 1
+
+-- > allowed: elementary_test_results
+SELECT date_trunc('week', detected_at::timestamp)::date AS week, count(*) FILTER (WHERE status = 'fail') AS failed, count(*) AS total FROM elementary_test_results GROUP BY 1 ORDER BY 1
+
+-- > allowed: dbt_models
+SELECT m.name, t.tag FROM dbt_models m CROSS JOIN LATERAL jsonb_array_elements_text(m.tags::jsonb) AS t(tag) WHERE t.tag = 'daily'
+
+-- > allowed: dbt_run_results
+SELECT DISTINCT ON (unique_id) unique_id, status, generated_at FROM dbt_run_results ORDER BY unique_id, generated_at DESC
+
+-- > allowed: dbt_models
+SELECT name, coalesce(nullif(owner, '[]'), 'nobody') AS owner FROM dbt_models
+
+-- > allowed: dbt_run_results
+SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY execution_time) AS median, stddev(execution_time) FROM dbt_run_results WHERE status = 'success'
+
+-- > allowed: dbt_models
+SELECT meta::jsonb ->> 'team' AS team, count(*) FROM dbt_models GROUP BY 1
+
+-- > allowed: dbt_tests
+SELECT unique_id, split_part(unique_id, '.', 3) AS short FROM dbt_tests WHERE unique_id LIKE 'test.%'
+
+-- > allowed: dbt_run_results
+WITH ranked AS (SELECT r.*, row_number() OVER (PARTITION BY unique_id ORDER BY generated_at DESC) AS n FROM dbt_run_results r) SELECT name, status FROM ranked WHERE n <= 3
+
+-- > allowed: dbt_models
+SELECT a.name, b.name FROM dbt_models a JOIN dbt_models b ON b.depends_on_nodes::jsonb @> to_jsonb(a.unique_id)
+
+-- > allowed: elementary_test_results
+SELECT to_char(detected_at::timestamp, 'YYYY-MM') AS month, round(100.0 * sum((status = 'pass')::int) / count(*), 1) AS pct FROM elementary_test_results GROUP BY 1
+
+-- > allowed: dbt_run_results
+SELECT extract(epoch FROM (execute_completed_at::timestamp - execute_started_at::timestamp)) FROM dbt_run_results LIMIT 10
+
+-- > allowed: dbt_models, dbt_seeds
+SELECT name FROM dbt_models WHERE name ~* 'stg_' UNION SELECT name FROM dbt_seeds ORDER BY 1
+
+-- > refused: bind placeholders are not allowed
+SELECT a.name, b.name FROM dbt_models a JOIN dbt_models b ON b.depends_on_nodes::jsonb ? a.unique_id

@@ -80,3 +80,27 @@ SELECT unique_id, median(execution_time) OVER (PARTITION BY unique_id), ratio_to
 
 -- > allowed: dbt_run_results
 SELECT * FROM (SELECT status, name FROM dbt_run_results) PIVOT (COUNT(name) FOR status IN ('success', 'error'))
+
+-- > allowed: elementary_test_results
+SELECT DATE_TRUNC('day', detected_at::timestamp) AS d, SUM(CASE WHEN status = 'fail' THEN 1 ELSE 0 END) FROM elementary_test_results GROUP BY 1
+
+-- > allowed: dbt_models
+SELECT name, JSON_EXTRACT_ARRAY_ELEMENT_TEXT(tags, 0) AS first_tag FROM dbt_models
+
+-- > allowed: dbt_models
+SELECT owner, LISTAGG(name, ', ') WITHIN GROUP (ORDER BY name) FROM dbt_models GROUP BY owner
+
+-- > allowed: dbt_run_results
+SELECT DATEDIFF(minute, execute_started_at::timestamp, execute_completed_at::timestamp) AS minutes FROM dbt_run_results
+
+-- > allowed: dbt_run_results
+SELECT TOP 10 name, execution_time FROM dbt_run_results ORDER BY execution_time DESC
+
+-- > allowed: dbt_run_results
+SELECT unique_id, NVL(status, 'none') FROM dbt_run_results WHERE generated_at > DATEADD(day, -7, GETDATE())
+
+-- > allowed: dbt_models
+SELECT JSON_EXTRACT_PATH_TEXT(meta, 'owner') AS o, COUNT(*) FROM elementary.dbt_models GROUP BY 1
+
+-- > allowed: dbt_run_results
+SELECT MEDIAN(execution_time), APPROXIMATE COUNT(DISTINCT name) FROM dbt_run_results

@@ -192,3 +192,30 @@ SELECT iff(status IN ('error', 'fail'), 1, 0) AS bad, ratio_to_report(count(*)) 
 
 -- > allowed: elementary_test_results
 SELECT * FROM (SELECT status, date_trunc('day', detected_at) AS d FROM elementary_test_results) PIVOT(count(status) FOR status IN ('pass' AS p, 'fail', 'warn')) AS p
+
+-- > allowed: dbt_models
+SELECT m.name, t.value::string AS tag FROM dbt_models m, LATERAL FLATTEN(input => PARSE_JSON(m.tags)) t
+
+-- > allowed: elementary_test_results
+SELECT DATE_TRUNC('day', detected_at::timestamp) d, COUNT_IF(status = 'fail') fails FROM elementary_test_results GROUP BY 1 ORDER BY 1
+
+-- > allowed: dbt_models
+SELECT PARSE_JSON(meta):owner::string AS owner, COUNT(*) FROM dbt_models GROUP BY 1
+
+-- > allowed: dbt_run_results
+SELECT name, IFF(execution_time > 60, 'slow', 'fast') AS speed FROM dbt_run_results
+
+-- > allowed: dbt_models
+SELECT LISTAGG(DISTINCT name, ',') WITHIN GROUP (ORDER BY name) FROM dbt_models
+
+-- > allowed: dbt_run_results
+SELECT DATEDIFF('minute', TO_TIMESTAMP(execute_started_at), TO_TIMESTAMP(execute_completed_at)) FROM dbt_run_results
+
+-- > allowed: dbt_run_results
+SELECT APPROX_PERCENTILE(execution_time, 0.95) FROM dbt_run_results WHERE generated_at >= DATEADD(day, -30, CURRENT_DATE())
+
+-- > allowed: dbt_models
+SELECT TRY_PARSE_JSON(tags)[0]::string FROM dbt_models
+
+-- > allowed: dbt_run_results
+SELECT name, ROW_NUMBER() OVER (ORDER BY execution_time DESC NULLS LAST) rn FROM dbt_run_results LIMIT 10

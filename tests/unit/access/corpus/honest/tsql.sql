@@ -77,3 +77,24 @@ SELECT m.name, r.status FROM dbt_models m OUTER APPLY (SELECT TOP 1 status FROM 
 
 -- > allowed: dbt_models, dbt_run_results
 SELECT m.name, r.status FROM dbt_models m CROSS APPLY (SELECT TOP 1 status FROM dbt_run_results r WHERE r.unique_id = m.unique_id ORDER BY generated_at DESC) r
+
+-- > allowed: dbt_run_results
+SELECT TOP 10 name, execution_time FROM dbt_run_results ORDER BY execution_time DESC
+
+-- > allowed: dbt_models
+SELECT TOP (5) name FROM dbt_models ORDER BY name
+
+-- > allowed: elementary_test_results
+SELECT CAST(detected_at AS date) AS d, SUM(CASE WHEN status = 'fail' THEN 1 ELSE 0 END) AS f FROM elementary_test_results GROUP BY CAST(detected_at AS date)
+
+-- > allowed: dbt_models
+SELECT JSON_VALUE(meta, '$.owner') AS owner, COUNT(*) FROM dbt_models GROUP BY JSON_VALUE(meta, '$.owner')
+
+-- > allowed: dbt_run_results
+SELECT DATEDIFF(minute, execute_started_at, execute_completed_at) FROM dbt_run_results
+
+-- > allowed: dbt_models
+SELECT STRING_AGG(name, ', ') FROM dbt_models
+
+-- > allowed: dbt_models
+SELECT [name], ISNULL([owner], 'x') FROM [elementary].[dbt_models]
