@@ -209,13 +209,12 @@ def alert_of(event: Event, incident: Incident, meta: AlertMeta, *, url: str = ""
 
 def _word(event: Event, incident: Incident) -> str:
     """Return how a title begins: what ended without good evidence was not resolved."""
-    is_closed = event == "resolved" and any(condition.is_closed for condition in incident.conditions)
-    return "Closed" if is_closed else _WORDS[event]
+    return "Closed" if event == "resolved" and incident.closed else _WORDS[event]
 
 
 def _closed(incident: Incident, event: Event) -> list[str]:
     """Return the conditions other than the cause that ended without good evidence, with the reason."""
-    found = [each for each in incident.conditions[1:] if each.is_closed] if event == "resolved" else []
+    found = [each for each in incident.closed if each is not incident.cause] if event == "resolved" else []
     return [f"{each.title}: {each.evidence}" for each in found[:_TITLES_SHOWN]]
 
 

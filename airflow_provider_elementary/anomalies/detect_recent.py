@@ -81,7 +81,8 @@ def score_recent(
 ) -> Scored:
     """Score the buckets that end within the last days before the newest bucket of all tables.
 
-    The verdicts of all shards together are those of the whole; where the rows of a series are summed in another order,
+    The verdicts of all shards together are those of the whole, but each shard counts in its own tables how often alarms
+    as high came. Where the rows of a series are summed in another order,
     the last of a score's 16 digits may differ.
 
     :param rows: metrics, as :func:`~airflow_provider_elementary.metrics.compute_metrics` yields them.
@@ -212,6 +213,7 @@ class _RobustRun:
             given,
             self.keep_state,
             partial(stream.others, changes.rest) if changes else tuple,
+            is_shard=self.shards > 1,
         )
         return Scored(found.verdicts, stream.tables, until, found.resumed, found.replayed)
 

@@ -113,6 +113,26 @@ def robust_sentence(row: Mapping[str, Any], test: str | None = None) -> str:
     return f"{what}; expected {_expected(row, metric, low, high, kind)}{seen}{_named(test)}"
 
 
+def rarity(days: float, times: int, metrics: str, *, is_shard: bool) -> str:
+    """Return how often an alarm as high came, as a clause with its verb.
+
+    :param days: of history.
+    :param times: in these days.
+    :param metrics: among which it was counted.
+    :param is_shard: in the tables of one shard alone.
+    """
+    among = f"among the {metrics} of {'the tables of this shard' if is_shard else 'your tables'}"
+    if not times:
+        return f"no alarm as high came in {days:.0f} days {among}"
+    often = f"once in {days / times:.0f} days" if days >= 2 * times else f"{times / days:.1f} times a day"
+    return f"an alarm as high came {often} {among}"
+
+
+def too_common(how_often: str) -> str:
+    """Return why a bucket is not flagged, by what :func:`rarity` says of it."""
+    return f"not flagged: {how_often}, and days_per_alarm allows fewer"
+
+
 def _expected(row: Mapping[str, Any], metric: str, low: float | None, high: float | None, kind: str) -> str:
     """Return what was expected in place of a flagged value; of what has no size, in how many buckets it came."""
     if row["usual"] is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -184,6 +184,28 @@ def _typed(column: pa.ChunkedArray[Any], wanted: pa.DataType) -> pa.ChunkedArray
 
 def _wrong_type(field: pa.Field[Any], found: pa.DataType) -> ConfigurationError:
     return ConfigurationError(f"The metrics' column {field.name} is {found}. Convert it to {field.type}.")
+
+
+def with_reasons(verdicts: pa.Table, reasons: Mapping[int, str], quiet: Collection[int]) -> pa.Table:
+    """Return verdicts with other reasons.
+
+    :param reasons: by row.
+    :param quiet: the rows that are not flagged any more.
+    """
+    if not reasons:
+        return verdicts
+    is_changed, is_quiet = np.zeros((2, len(verdicts)), bool)
+    is_changed[list(reasons)] = True
+    is_quiet[list(quiet)] = True
+    said = pa.array([reasons[place] for place in sorted(reasons)], pa.string())
+    changes = {
+        "is_anomalous": pc.if_else(pa.array(is_quiet), False, verdicts["is_anomalous"]),
+        "kind": pc.if_else(pa.array(is_quiet), pa.scalar(None, pa.string()), verdicts["kind"]),
+        "reason": pc.replace_with_mask(verdicts["reason"].combine_chunks(), pa.array(is_changed), said),
+    }
+    for name, column in changes.items():
+        verdicts = verdicts.set_column(verdicts.column_names.index(name), name, column)
+    return verdicts
 
 
 def is_of_incident(verdicts: pa.Table) -> pa.ChunkedArray:

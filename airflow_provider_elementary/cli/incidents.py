@@ -123,8 +123,7 @@ def _print(incidents: list[Incident]) -> None:
     if not incidents:
         console.print("No incidents.")
     for incident in incidents:
-        closed = [each.evidence for each in incident.conditions if each.is_closed and incident.status == "resolved"]
-        state = "closed" if closed else incident.state(utc_now())
+        state = "closed" if incident.closed else incident.state(utc_now())
         looked_after = f", {incident.assignee}" if incident.assignee and incident.status == "open" else ""
         until = f" until {minute_in_utc(incident.resolved_at)}" if incident.resolved_at else ""
         console.print(
@@ -132,8 +131,8 @@ def _print(incidents: list[Incident]) -> None:
             Text(incident.severity, _COLOURS[incident.severity]),
             Text(f"{state}{looked_after} since {minute_in_utc(incident.started_at)}{until}: {incident.title}"),
         )
-        for reason in closed[:1]:
-            console.print(Text(f"    {reason}"))
+        for condition in incident.closed[:1]:
+            console.print(Text(f"    {condition.evidence}"))
         for condition in incident.conditions[1:]:
             held = "holds" if condition.holds else "closed" if condition.is_closed else "over"
             console.print(Text(f"    {held:6} {condition.title}"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from airflow_provider_elementary.snapshots.repository import Repository
 
 CATEGORIES = [category.value for category in Category]
+#: More than a store has snapshots, and few enough to be listed.
+_MOST_NUMBERS = 1_000_000
 
 
 def add_store(parser: argparse.ArgumentParser) -> None:
@@ -79,6 +82,15 @@ def non_negative(text: str) -> float:
     if not math.isfinite(value) or value < 0:
         raise argparse.ArgumentTypeError(f"{text} is not a number of 0 or more")
     return value
+
+
+def numbers(text: str) -> range:
+    """Parse a number of 1 or more, or the first and the last of a range."""
+    given = re.fullmatch("([1-9][0-9]{0,9})(?:-([1-9][0-9]{0,9}))?", text)
+    found = range(int(given[1]), int(given[2] or given[1]) + 1) if given else range(0)
+    if not 0 < len(found) <= _MOST_NUMBERS:
+        raise argparse.ArgumentTypeError(f"{text} is no number of 1 or more, and no range as in 3-12")
+    return found
 
 
 def whole_number(least: int) -> Callable[[str], int]:

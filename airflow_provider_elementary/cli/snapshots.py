@@ -10,6 +10,7 @@ from airflow_provider_elementary.cli.exits import UsageError, say, usage
 from airflow_provider_elementary.cli.options import (
     CATEGORIES,
     add_store,
+    numbers,
     open_hook,
     open_repository,
 )
@@ -66,11 +67,11 @@ def add_snapshot(parser: argparse.ArgumentParser) -> None:
     add_retention(prune)
     prune.add_argument(
         "--acknowledge-loss",
-        action="append",
-        type=int,
+        action="extend",
+        type=numbers,
         default=[],
         metavar="N",
-        help="the number of a permanently lost manifest; may be repeated",
+        help="the number of a permanently lost manifest, or the first and the last, as in 3-12; may be repeated",
     )
     prune.add_argument("--dry-run", action="store_true", help="print what would be removed, remove nothing")
 

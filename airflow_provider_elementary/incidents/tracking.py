@@ -90,6 +90,11 @@ class Incident:
         return tuple(condition for condition in self.conditions if condition.holds)
 
     @property
+    def closed(self) -> tuple[Condition, ...]:
+        """The conditions of a resolved one that ended without good evidence: nothing was repaired."""
+        return tuple(each for each in self.conditions if each.is_closed) if self.status == "resolved" else ()
+
+    @property
     def tables(self) -> tuple[str, ...]:
         """The root, and the other tables by name."""
         return (self.root, *self.followers)

@@ -36,7 +36,7 @@ class DbApiWarehouse(SystemCatalogSession):
     :param transport: how the link is protected, as far as the client knows.
     :param adapter: dbt's name of the warehouse, where that is not its dialect's.
     :param calls: runs the driver's calls.
-    :raises WarehouseError: the driver's opening statement failed.
+    :raises WarehouseError: one of the driver's opening statements failed.
     """
 
     def __init__(
@@ -72,7 +72,8 @@ class DbApiWarehouse(SystemCatalogSession):
     def _begin(self) -> None:
         try:
             with self._cursor() as cursor:
-                cursor.execute(self._driver.opening)
+                for statement in self._driver.opening:
+                    cursor.execute(statement)
         except Exception as error:
             raise connection_lost_error(self.adapter, "beginning the session", error) from None
 

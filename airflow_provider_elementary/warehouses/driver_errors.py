@@ -41,7 +41,9 @@ _CODES = (
     ),
 )
 #: Classes of drivers for what happens below SQL; requests' own is an OSError.
-_CONNECTION = frozenset({"OSError", "RequestError", "InterfaceError", "TrinoConnectionError", "TrinoAuthError"})
+_CONNECTION = frozenset(
+    {"OSError", "RequestError", "InterfaceError", "TrinoConnectionError", "TrinoAuthError", "TTransportException"}
+)
 _LOGIN = re.compile(r"authenticat|expired|credential|(?:access|security) token", re.IGNORECASE)
 _TEXTS = (
     (

@@ -21,7 +21,7 @@ class Driver:
     :param arrow: the cursor's method that returns the next rows as Arrow; None where its rows are Python's.
     :param batch_rows: the number of rows that are fetched, and in memory, at a time.
     :param has_sql_cursors: it fetches a whole result at once, unless SQL's own DECLARE and FETCH divide it.
-    :param opening: the statement that every session begins with; empty where none is needed.
+    :param opening: the statements that every session begins with.
     :param has_own_session: a session class of this package reads through it as Arrow record batches.
     """
 
@@ -31,7 +31,7 @@ class Driver:
     arrow: str | None = None
     batch_rows: int = 10_000
     has_sql_cursors: bool = False
-    opening: str = ""
+    opening: tuple[str, ...] = ()
     has_own_session: bool = False
 
     @property

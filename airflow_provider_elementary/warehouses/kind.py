@@ -49,6 +49,20 @@ _NEVER_RUN = Proof()
 
 
 @dataclass(frozen=True)
+class KnownFailure:
+    """A failure of a warehouse's server whose cause is known.
+
+    :param words: a part of the driver's text, which is never shown.
+    :param fact: what is wrong, without a full stop.
+    :param remedy: what to do, in sentences.
+    """
+
+    words: str
+    fact: str
+    remedy: str
+
+
+@dataclass(frozen=True)
 class QueryHistory:
     """Where a warehouse lists the queries that it ran; reading it needs wider rights than the sync's.
 
@@ -112,6 +126,7 @@ class WarehouseKind:
     :param week_starts_on_sunday: a truncation to weeks starts them on Sunday.
     :param standard_deviation: what Elementary's ``stddev`` computes.
     :param uses_youngs_cramer: it adds up sums of squares by Youngs and Cramer.
+    :param failures: failures that its errors are compared with, the first that fits wins.
     :param history: its own list of executed queries; None where none is read.
     """
 
@@ -149,6 +164,7 @@ class WarehouseKind:
     week_starts_on_sunday: bool = False
     standard_deviation: str = "sample"
     uses_youngs_cramer: bool = False
+    failures: tuple[KnownFailure, ...] = ()
     history: QueryHistory | None = None
 
     @property

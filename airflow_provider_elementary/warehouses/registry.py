@@ -13,10 +13,13 @@ from airflow_provider_elementary.warehouses.kind import (
     GRANTS,
     OPEN,
     OPEN_DBAPI,
+    KnownFailure,
     Proof,
     QueryHistory,
     WarehouseKind,
 )
+
+_SPARK_HEAP = "Raise spark.driver.memory of the Thrift server, start it again and retry."
 
 _ROWS = (
     WarehouseKind(
@@ -331,13 +334,34 @@ _ROWS = (
         adapters=("spark", "fabricspark"),
         connection_types=("hiveserver2",),
         inspector=f"{CHECK}.spark",
-        # PyHive returns times as the session's zone shows them, without it.
-        driver=Driver("%(p1)s", "dict", has_transactions=False, opening="SET TIME ZONE 'UTC'"),
+        driver=Driver(
+            "%(p1)s",
+            "dict",
+            has_transactions=False,
+            opening=(
+                # PyHive returns times as the session's zone shows them, without it.
+                "SET TIME ZONE 'UTC'",
+                # By default the server holds a whole result in memory, and ends where it does not fit. So it holds the
+                # rows of one partition, an eighth of the default; as many small files as by default make one.
+                "SET spark.sql.thriftServer.incrementalCollect=true",
+                "SET spark.sql.files.maxPartitionBytes=16m",
+                "SET spark.sql.files.openCostInBytes=512k",
+            ),
+        ),
         extra="spark",
         reading=Proof("real engine", "Spark 4.3, by its Thrift server"),
         system_catalog="SHOW",
         instants=("timestamp",),
         sorts_nulls_first=True,
+        failures=(
+            KnownFailure("OutOfMemoryError", "its server ran out of memory", _SPARK_HEAP),
+            KnownFailure(
+                "TaskResultLost", "its server lost a part, as it does when it runs out of memory", _SPARK_HEAP
+            ),
+            KnownFailure(
+                "stopped SparkContext", "its server has stopped, as it does when it runs out of memory", _SPARK_HEAP
+            ),
+        ),
     ),
     WarehouseKind("dremio", "Dremio", dialect="dremio", adapters=("dremio",), standard_deviation="population"),
 )

@@ -117,9 +117,12 @@ def connection_lost_error(adapter: str, doing: str, error: BaseException) -> War
     :param adapter: dbt's name of the warehouse.
     :param doing: what was being done, as in ``reading dbt_models``.
     """
+    kind, text = by_adapter(adapter), str(error)
+    if (known := next((one for one in kind.failures if one.words in text), None)) is not None:
+        return WarehouseError(f"{kind.label}: {doing} failed: {known.fact}. Nothing was committed. {known.remedy}")
     state = getattr(error, "sqlstate", None)
     name = type(error).__name__ + (f", SQLSTATE {state}" if isinstance(state, str) else "")
     return WarehouseError(
-        f"{by_adapter(adapter).label}: {doing} failed ({name}). Nothing was committed. Retry; if it happens again, see "
-        "the warehouse's own log."
+        f"{kind.label}: {doing} failed ({name}). Nothing was committed. Retry; if it happens again, see the "
+        "warehouse's own log."
     )

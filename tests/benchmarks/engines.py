@@ -3,8 +3,9 @@
 ``python -m tests.benchmarks engines [--rows 5000000]`` prints rows per second of CPU and peak memory, of world A where
 the shared inputs are here and of data_monitoring_metrics with that number of rows. Each measurement is a process of its
 own that keeps no batch, and begins when the session is open: imports are not counted. DuckDB and ClickHouse (chdb) run
-in that process, PostgreSQL and Spark run beside it and are not counted. Spark (pyspark, PyHive and a JDK) is measured
-where ``--engines spark`` names it; its driver has no stream of Arrow, and gives rows of Python.
+in that process, the others run beside it and are not counted. Drivers without a stream of Arrow give rows of Python.
+Named by ``--engines`` alone are Spark (pyspark, PyHive and a JDK), and Snowflake, Trino, Athena and Databricks: their
+own drivers over stand-ins, servers of their protocols over DuckDB, which say nothing about these warehouses.
 """
 
 from __future__ import annotations
@@ -16,8 +17,9 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,7 @@ import pyarrow as pa
 
 from tests.benchmarks.measure import Measurement, in_own_process, measured
 from tests.benchmarks.snapshot import _METRICS, _SHARED, _postgres
+from tests.benchmarks.snapshot import _snowflake as _fakesnow
 
 _CONNECTION = "benchmark"
 
@@ -118,7 +121,32 @@ def _spark(directory: Path, rows: int) -> Iterator[dict[str, Any]]:
         yield {"conn_type": "elementary_spark", "host": HOST, "port": port, "login": "elementary_sync"}
 
 
-_ENGINES = {"duckdb": _duckdb, "postgres": _postgresql, "clickhouse": _clickhouse, "spark": _spark}
+@contextmanager
+def _snowflake(directory: Path, rows: int) -> Iterator[dict[str, Any]]:
+    from tests.support.datasets import write_snowflake
+
+    with _fakesnow() as (server, database, connection):
+        write_snowflake({name: reader.read_all() for name, reader in _tables(rows).items()}, server, database)
+        yield connection()
+
+
+@contextmanager
+def _stand_in(key: str, directory: Path, rows: int) -> Iterator[dict[str, Any]]:
+    from tests.support.wires import WIRES
+
+    [wire] = [wire for wire in WIRES if wire.key == key]
+    with _duckdb(directory, rows) as file, wire.serve(Path(file["host"])) as (_, port):
+        yield {"conn_type": f"elementary_{key}", **wire.connection(port)}
+
+
+_ENGINES: Mapping[str, Callable[[Path, int], AbstractContextManager[dict[str, Any]]]] = {
+    "duckdb": _duckdb,
+    "postgres": _postgresql,
+    "clickhouse": _clickhouse,
+    "spark": _spark,
+    "snowflake": _snowflake,
+    **{key: partial(_stand_in, key) for key in ("trino", "athena", "databricks")},
+}
 
 
 def _load_clickhouse(rows: int) -> None:
@@ -202,16 +230,69 @@ class _Rows:
     num_rows: int
 
 
+def _fetched(cursor: Any, selects: Sequence[str], count: int) -> Iterator[_Rows]:
+    for select in selects:
+        cursor.execute(select)
+        while fetched := cursor.fetchmany(count):
+            yield _Rows(len(fetched))
+
+
 def _stream_spark(selects: Sequence[str]) -> Iterator[_Rows]:
     from pyhive import hive
+
+    from airflow_provider_elementary.warehouses.registry import WAREHOUSES
 
     found = _connection()
     with hive.connect(found["host"], found["port"], username=found["login"], auth="NONE") as connection:
         cursor = connection.cursor(arraysize=10_000)
+        for statement in WAREHOUSES["spark"].driver.opening:
+            cursor.execute(statement)
+        yield from _fetched(cursor, selects, 10_000)
+
+
+def _stream_snowflake(selects: Sequence[str]) -> Iterator[_Rows]:
+    from snowflake import connector
+
+    found = _connection()
+    with connector.connect(
+        user=found["login"], password=found["password"], schema=found["schema"], **found["extra"]
+    ) as connection:
+        cursor = connection.cursor()
         for select in selects:
             cursor.execute(select)
-            while fetched := cursor.fetchmany(10_000):
-                yield _Rows(len(fetched))
+            yield from (_Rows(chunk.num_rows) for chunk in cursor.fetch_arrow_batches())
+
+
+def _stream_trino(selects: Sequence[str]) -> Iterator[_Rows]:
+    from trino import dbapi
+
+    found = _connection()
+    place = {"host": found["host"], "port": found["port"], "user": found["login"], **found["extra"]}
+    with dbapi.connect(**place) as connection:
+        yield from _fetched(connection.cursor(), selects, 10_000)
+
+
+def _stream_athena(selects: Sequence[str]) -> Iterator[_Rows]:
+    import pyathena
+
+    found = _connection()
+    names = ("endpoint_url", "region_name", "work_group")
+    place = {name: found["extra"][name] for name in names}
+    keys = {"aws_access_key_id": found["login"], "aws_secret_access_key": found["password"]}
+    with pyathena.connect(**place, **keys) as connection:
+        yield from _fetched(connection.cursor(), selects, 1_000)
+
+
+def _stream_databricks(selects: Sequence[str]) -> Iterator[pa.RecordBatch]:
+    from databricks import sql
+
+    found = _connection()
+    with sql.connect(found["host"], access_token=found["password"], **found["extra"]) as connection:
+        cursor = connection.cursor()
+        for select in selects:
+            cursor.execute(select)
+            while (table := cursor.fetchmany_arrow(50_000)).num_rows:
+                yield from table.to_batches()
 
 
 _STREAMS: Mapping[str, Callable[[Sequence[str]], Iterable[pa.RecordBatch | _Rows]]] = {
@@ -219,6 +300,10 @@ _STREAMS: Mapping[str, Callable[[Sequence[str]], Iterable[pa.RecordBatch | _Rows
     "postgres": _stream_postgres,
     "clickhouse": _stream_clickhouse,
     "spark": _stream_spark,
+    "snowflake": _stream_snowflake,
+    "trino": _stream_trino,
+    "athena": _stream_athena,
+    "databricks": _stream_databricks,
 }
 
 

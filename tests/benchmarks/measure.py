@@ -32,7 +32,7 @@ class Measurement:
 
 
 def in_own_process(module: str, arguments: list[str], *, python: str = sys.executable) -> Measurement:
-    """Run ``python -m module arguments`` and read the measurement that it prints last.
+    """Run ``python -m module arguments`` and read the measurement that it prints.
 
     :param python: the interpreter, where the work needs packages of another environment.
     """
@@ -41,7 +41,9 @@ def in_own_process(module: str, arguments: list[str], *, python: str = sys.execu
     )
     if finished.returncode:
         raise RuntimeError(f"{module} {' '.join(arguments)} failed:\n{finished.stderr[-4000:]}")
-    return Measurement(**json.loads(finished.stdout.splitlines()[-1]))
+    # Some drivers log to standard output when they are closed.
+    line = next(line for line in reversed(finished.stdout.splitlines()) if line.startswith("{"))
+    return Measurement(**json.loads(line))
 
 
 def measured(work: Callable[[], Mapping[str, Any]]) -> None:

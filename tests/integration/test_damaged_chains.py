@@ -18,7 +18,7 @@ from airflow_provider_elementary.exceptions import (
     SnapshotNotFoundError,
     UnprovedError,
 )
-from airflow_provider_elementary.snapshots import Manifest, find_manifest, open_snapshot
+from airflow_provider_elementary.snapshots import Manifest, Repository, find_manifest, open_snapshot
 from airflow_provider_elementary.snapshots.chain import Anchor
 from airflow_provider_elementary.snapshots.diff import diff
 from airflow_provider_elementary.snapshots.maintenance.prune import prune
@@ -26,7 +26,8 @@ from airflow_provider_elementary.snapshots.maintenance.retention import Retentio
 from airflow_provider_elementary.snapshots.verify import verify
 from airflow_provider_elementary.storage.documents import sha256
 from airflow_provider_elementary.storage.layout import GENESIS, manifest_key
-from tests.support.signing import opened
+from airflow_provider_elementary.storage.trust import introduce
+from tests.support.signing import SIGNER, STORE_ID, entry, new_signer, opened
 from tests.support.stores import Rest, grow, local_rest, take, world_after
 from tests.support.tampering import edit_signed, swap
 
@@ -209,3 +210,21 @@ class TestALostManifest:
             prune(rest.repository, Retention(keep_last=1), acknowledge_loss=[number])
 
         assert rest.path(MIDDLE).exists()
+
+    def test_that_a_stolen_key_recorded_as_pruned_is_acknowledged_once(
+        self, rest: Rest, manifests: list[Manifest]
+    ) -> None:
+        for days in (0, 2):
+            prune(rest.repository, Retention(keep_last=2), now=LATER + timedelta(days=days))
+        signer, stolen = new_signer(), (SIGNER.key_id,)
+        head = manifests[-1].sha256
+        introduce(
+            *(rest.repository.documents, entry(signer)), first_number=5, head=head, retired=stolen, revoked=stolen
+        )
+        writer = Repository(rest.store, rest.keys, store_id=STORE_ID, signing=signer)
+        with pytest.raises(SnapshotCorruptError, match=r"manifests/0000000001 is missing"):
+            prune(writer, Retention(keep_last=2), now=LATER + timedelta(days=3))
+
+        prune(writer, Retention(keep_last=2), acknowledge_loss=range(1, 3), now=LATER + timedelta(days=3))
+
+        assert verify(Repository(rest.store, rest.keys, store_id=STORE_ID), snapshot="all").findings == ()

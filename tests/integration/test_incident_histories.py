@@ -153,6 +153,9 @@ def test_a_test_that_is_removed_or_disabled_is_closed_and_not_resolved(
     over = shop.look(at(1, 3))[NOT_NULL]
     assert (over.status, over.transition, over.cause.state) == ("resolved", "resolved", "removed")
     assert shop.sent[-1].title.startswith("Closed (high): SHOP.CORE.ORDERS")
+    assert [each.cause.state for each in load_store_status(Readers().of("shop")).incidents if each.closed] == [
+        "removed"
+    ]
     assert "the test is no longer in the dbt project" in shop.sent[-1].text
     main(["incidents", "--store-conn-id", "shop"])
     said = capsys.readouterr().out

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from airflow_provider_elementary.access.check.canaries import read_nothing
@@ -17,7 +19,7 @@ from airflow_provider_elementary.hooks.elementary import ElementaryHook
 from airflow_provider_elementary.warehouses.source import WarehouseSource
 from tests.servers import HOST
 from tests.servers.spark import create_tables, thrift_server
-from tests.support.datasets import world_a, write_duckdb
+from tests.support.datasets import many_metrics, world_a, write_duckdb
 from tests.support.little_project import World
 from tests.support.read_back import assert_reads_as
 
@@ -50,6 +52,19 @@ def loaded(port: int, world: World, tmp_path_factory: pytest.TempPathFactory) ->
     os.environ[VARIABLE] = json.dumps(connection)
     yield
     del os.environ[VARIABLE]
+
+
+def long_metrics() -> pa.RecordBatchReader:
+    """Stream 5,000 rows of 60,000 characters that hardly compress."""
+    rows = many_metrics(5_000, batch_rows=100)
+    place = rows.schema.get_field_index("metric_properties")
+    batches = (
+        batch.set_column(
+            place, rows.schema.field(place), pa.array(secrets.token_hex(30_000) for _ in range(len(batch)))
+        )
+        for batch in rows
+    )
+    return pa.RecordBatchReader.from_batches(rows.schema, batches)
 
 
 @pytest.fixture
@@ -92,3 +107,17 @@ def test_a_missing_object_is_not_taken_for_a_denial(source: WarehouseSource) -> 
 def test_a_missing_schema_is_named(loaded: None) -> None:
     with pytest.raises(SchemaNotFoundError, match="no_such_schema"):
         ElementaryHook("spark", schema="no_such_schema").source()
+
+
+def test_more_than_the_server_heap_holds_is_read_in_parts(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with thrift_server(tmp_path_factory.mktemp("little_server"), heap="512m") as number:
+        create_tables(number, {"data_monitoring_metrics": long_metrics()}, tmp_path)
+        monkeypatch.setenv(
+            "AIRFLOW_CONN_LITTLE",
+            json.dumps({"conn_type": "elementary_spark", "host": HOST, "port": number, "login": "elementary_sync"}),
+        )
+        with ElementaryHook("little").source() as opened:
+            read = opened.read("data_monitoring_metrics")
+            assert sum(batch.num_rows for batch in read) == 5_000

@@ -14,8 +14,11 @@ from tests.servers import HOST, free_port, is_listening, running
 
 
 @contextmanager
-def thrift_server(directory: Path) -> Iterator[int]:
-    """Run the server, and yield its port; pyspark and a JDK have to be installed."""
+def thrift_server(directory: Path, heap: str = "1g") -> Iterator[int]:
+    """Run the server, and yield its port; pyspark and a JDK have to be installed.
+
+    :param heap: the size of its Java heap; the default is Spark's own.
+    """
     import pyspark
 
     number = free_port()
@@ -23,6 +26,7 @@ def thrift_server(directory: Path) -> Iterator[int]:
         "spark.ui.enabled": "false",
         "spark.driver.bindAddress": HOST,
         "spark.driver.host": HOST,
+        "spark.driver.memory": heap,
         "spark.sql.warehouse.dir": str(directory / "warehouse"),
         # What a session shows times in, unless it says otherwise.
         "spark.sql.session.timeZone": "Asia/Tokyo",

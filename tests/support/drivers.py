@@ -16,6 +16,8 @@ import pyarrow as pa
 import sqlglot
 from sqlglot.errors import SqlglotError
 
+from airflow_provider_elementary.warehouses.registry import by_adapter
+
 #: The database that the double's schema is in.
 DATABASE = "dwh"
 
@@ -197,7 +199,7 @@ class StrictConnection:
         if self._is_aborted:
             raise ProgrammingError("current transaction is aborted")
         self.statements.append(statement)
-        if statement.startswith("SET TIME ZONE "):
+        if statement in by_adapter(self.manner.adapter).driver.opening:
             statement = "SELECT 1"
         try:
             return self._run(statement, parameters)

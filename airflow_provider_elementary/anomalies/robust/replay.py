@@ -21,8 +21,17 @@ from airflow_provider_elementary.anomalies.configurations import KEYS, SeriesCon
 from airflow_provider_elementary.anomalies.feedback import Feedback, feedback_of
 from airflow_provider_elementary.anomalies.robust.fingerprint import Fingerprints
 from airflow_provider_elementary.anomalies.robust.model.settings import SeriesSettings
-from airflow_provider_elementary.anomalies.robust.scoring import learn, score_buckets, split_parameters
+from airflow_provider_elementary.anomalies.robust.rarity import AlarmTotals
+from airflow_provider_elementary.anomalies.robust.row_counts import NO_COUNT, RowCounts, counted_by
+from airflow_provider_elementary.anomalies.robust.scoring import (
+    beside,
+    finished,
+    learn,
+    score_buckets,
+    split_parameters,
+)
 from airflow_provider_elementary.anomalies.robust.series import (
+    NEVER,
     Buckets,
     FirstBuckets,
     buckets_of_series,
@@ -30,14 +39,13 @@ from airflow_provider_elementary.anomalies.robust.series import (
     values_of,
 )
 from airflow_provider_elementary.anomalies.robust.series_spool import Spool
-from airflow_provider_elementary.anomalies.robust.siblings import flag_once
 from airflow_provider_elementary.anomalies.robust.state import (
     ModelState,
     SeriesStates,
     stored_firsts,
     with_firsts,
 )
-from airflow_provider_elementary.anomalies.schema import series_metrics
+from airflow_provider_elementary.anomalies.schema import VERDICT_SCHEMA, series_metrics
 
 #: Number of series in memory at a time.
 SERIES_AT_A_TIME = 5_000
@@ -113,6 +121,8 @@ class Replay:
         given: dict[str, Any],
         keep: Callable[[Iterator[pa.Table]], None],
         rest: Callable[[], Iterable[pa.Table]] = tuple,
+        *,
+        is_shard: bool = False,
     ) -> Replayed:
         """Score buckets, each from all that came before it; once, as the earlier state is released on the way.
 
@@ -122,6 +132,7 @@ class Replay:
         :param given: see :class:`Parameters`; those that the earlier state was made with.
         :param keep: takes the state for the next run, some series at a time.
         :param rest: with ``has_changes``, the other rows; read only where a series has to be replayed.
+        :param is_shard: the series are those of one shard of the tables.
         :raises UnusableStateError: the earlier state cannot be read, or is not that of the rows.
         """
         parameters, arguments = split_parameters(given)
@@ -134,10 +145,12 @@ class Replay:
         codes = np.concatenate([each.codes() for each in settings])
         # A state that has learned from the buckets to score, or from later ones, cannot be used for them.
         earlier = self._earlier if self._earlier and self._earlier.until <= until else None
-        found = self._series(earlier, codes)
+        counted = counted_by(keys)
+        found = self._series(earlier, codes, counted)
         if self._has_changes:
-            found = self._with_rest(found, rest)
+            found = self._with_rest(found, counted, rest)
         verdicts: list[pa.Table] = []
+        known, totals = AlarmTotals.of_nothing(), AlarmTotals.of_nothing()
         by_series = np.lexsort((values_of(rows["metric_value"]), seconds_of(rows["bucket_end"]), series))
         ordered = series[by_series]
         after = earlier.until if earlier else _BEFORE_ALL
@@ -146,29 +159,43 @@ class Replay:
         self._earlier = None
 
         def states() -> Iterator[pa.Table]:
+            nonlocal known, totals
             for first, of_series in zip(itertools.count(0, SERIES_AT_A_TIME), settings, strict=False):
                 some = slice(first, first + SERIES_AT_A_TIME)
                 state = found.state(some, arrays.next(SERIES_AT_A_TIME))
-                for past in self._spool.slices(first, np.where(found.is_resumed[some], after, _BEFORE_ALL), until):
-                    learn(_buckets(state, of_series, past), state, parameters)
+                since = np.where(found.is_resumed[some], after, _BEFORE_ALL)
+                of_rows = _RowsCounted.of(self._spool, counted[some], since)
+                for past in self._spool.slices(first, since, until):
+                    learn(_buckets(state, of_series, past, of_rows), state, parameters)
                     found.learned.add(past["series"] + first, past["starts"], past["ends"], past["value"])
+                known += AlarmTotals.of(state)
                 yield found.beside_learned(some, state.table())
                 mine = by_series[slice(*np.searchsorted(ordered, [first, first + SERIES_AT_A_TIME]))]
                 chosen = rows.take(pa.array(mine))
-                buckets = _buckets_to_score(state, of_series, chosen, series[mine] - first, self._spool.newest)
-                verdicts.append(score_buckets(chosen, buckets, state, parameters, configured))
+                buckets = _buckets_to_score(state, of_series, chosen, series[mine] - first, of_rows, self._spool.newest)
+                scored = score_buckets(chosen, buckets, state, parameters, configured)
+                # The rows are here already.
+                verdicts.append(scored.select(VERDICT_SCHEMA.names))
+                totals += AlarmTotals.of(state)
 
         keep(states())
+        found_verdicts = pa.concat_tables(verdicts).take(pa.array(np.argsort(by_series)))
         resumed = int(found.is_resumed.sum())
         return Replayed(
-            verdicts=flag_once(pa.concat_tables(verdicts).take(pa.array(np.argsort(by_series))), parameters.siblings),
+            verdicts=finished(beside(rows, found_verdicts), known, totals, parameters, is_shard=is_shard),
             resumed=resumed,
             replayed=int(found.is_here.sum()) - resumed,
         )
 
-    def _with_rest(self, found: _Series, rest: Callable[[], Iterable[pa.Table]]) -> _Series:
-        """Take in all rows of the series that are replayed; the others are what the earlier state knows."""
+    def _with_rest(
+        self, found: _Series, counted: npt.NDArray[np.int64], rest: Callable[[], Iterable[pa.Table]]
+    ) -> _Series:
+        """Take in all rows of the series that are replayed; the others are what the earlier state knows.
+
+        :param counted: per series, the one that counts its rows, which is needed with it.
+        """
         is_wanted = found.is_here & ~found.is_resumed
+        is_wanted[counted[is_wanted & (counted != NO_COUNT)]] = True
         known = len(self._spool.seen.buckets)
         if not is_wanted[:known].any():
             return found
@@ -179,7 +206,9 @@ class Replay:
         firsts = FirstBuckets(np.where(found.is_resumed[:, None], found.firsts.codes, taken_in))
         return replace(found, firsts=firsts, frequency=firsts.frequencies())
 
-    def _series(self, earlier: ModelState | None, codes: npt.NDArray[np.uint64]) -> _Series:
+    def _series(
+        self, earlier: ModelState | None, codes: npt.NDArray[np.uint64], counted: npt.NDArray[np.int64]
+    ) -> _Series:
         """Return each series, and whether its buckets are those that the earlier state was learned from."""
         keys, is_here = self._spool.keys, self._is_here
         firsts = FirstBuckets(self._spool.firsts.codes.copy())
@@ -198,6 +227,8 @@ class Replay:
                 & (seen.fingerprint == before["fingerprint"])
                 & (codes[:known] == before["settings"])
             )
+            # What a percentage teaches depends on its number of rows.
+            is_resumed &= (counted == NO_COUNT) | is_resumed[counted]
             for name in _FINGERPRINT:
                 getattr(learned, name)[is_resumed] = before[name][is_resumed[:known]]
         return _Series(keys, frequency, firsts, is_here, is_resumed, learned, codes)
@@ -262,10 +293,28 @@ class _Series:
         return state.filter(pa.array(self.is_here[some]))
 
 
+@dataclass(frozen=True)
+class _RowsCounted:
+    """Of how many rows the percentages of consecutive series are; ``by`` says which series counts them."""
+
+    by: npt.NDArray[np.int64]
+    row_counts: RowCounts
+
+    @classmethod
+    def of(cls, spool: Spool, by: npt.NDArray[np.int64], since: npt.NDArray[np.int64]) -> _RowsCounted:
+        """Return them of the buckets that end after some time.
+
+        :param since: of each series, seconds since 1970.
+        """
+        is_counted = by != NO_COUNT
+        return cls(by, spool.row_counts(np.unique(by[is_counted]), int(since[is_counted].min(initial=NEVER))))
+
+
 def _buckets(
     state: SeriesStates,
     settings: SeriesSettings,
     rows: Mapping[str, npt.NDArray[Any]],
+    of_rows: _RowsCounted,
     newest: int | None = None,
 ) -> Buckets:
     series = rows["series"].astype(np.int64)
@@ -278,11 +327,17 @@ def _buckets(
         value=rows["value"],
         updated=rows["updated"],
         mark=settings.marks(series, rows["starts"], rows["ends"], rows["value"], newest),
+        row_count=of_rows.row_counts.find(of_rows.by[series], rows["starts"], rows["ends"]),
     )
 
 
 def _buckets_to_score(
-    state: SeriesStates, settings: SeriesSettings, rows: pa.Table, series: npt.NDArray[np.int32], newest: int
+    state: SeriesStates,
+    settings: SeriesSettings,
+    rows: pa.Table,
+    series: npt.NDArray[np.int32],
+    of_rows: _RowsCounted,
+    newest: int,
 ) -> Buckets:
     typed = series_metrics(rows)
     start, end = (seconds_of(typed[name]) for name in ("bucket_start", "bucket_end"))
@@ -293,4 +348,4 @@ def _buckets_to_score(
         "value": values_of(typed["metric_value"]),
         "updated": seconds_of(typed["updated_at"]),
     }
-    return _buckets(state, settings, given, newest)
+    return _buckets(state, settings, given, of_rows, newest)

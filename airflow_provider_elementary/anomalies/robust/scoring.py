@@ -25,6 +25,7 @@ from airflow_provider_elementary.anomalies.feedback import (
 from airflow_provider_elementary.anomalies.robust.model.bucket import KINDS, Bucket, BucketVerdicts
 from airflow_provider_elementary.anomalies.robust.model.parameters import ModelParameters
 from airflow_provider_elementary.anomalies.robust.model.settings import SeriesSettings
+from airflow_provider_elementary.anomalies.robust.rarity import AlarmTotals, with_rarity
 from airflow_provider_elementary.anomalies.robust.series import (
     FREQUENCIES,
     Buckets,
@@ -68,7 +69,27 @@ def score(
     configured, said = SeriesConfigurations.of(configurations, arguments), feedback_of(feedback)
     buckets = buckets_of(metrics, lambda keys: SeriesSettings.of(keys, configured, said, adapter))
     states = SeriesStates.resumed(buckets.keys, buckets.frequency)
-    return flag_once(score_buckets(metrics, buckets, states, model, configured), model.siblings)
+    verdicts = score_buckets(metrics, buckets, states, model, configured)
+    totals = AlarmTotals.of(states)
+    return finished(verdicts, AlarmTotals.of_nothing(), totals, model)
+
+
+def finished(
+    verdicts: pa.Table,
+    past: AlarmTotals,
+    totals: AlarmTotals,
+    parameters: ModelParameters,
+    *,
+    is_shard: bool = False,
+) -> pa.Table:
+    """Return verdicts with what all series together say of them: how rare they are, and which are one.
+
+    :param past: what the states knew before the verdicts.
+    :param totals: what they know after them.
+    :param is_shard: the series are those of one shard of the tables.
+    """
+    rare = with_rarity(verdicts, past, totals.daily, parameters.days_per_alarm, is_shard=is_shard)
+    return flag_once(rare, parameters.siblings)
 
 
 def split_parameters(given: Mapping[str, Any]) -> tuple[ModelParameters, dict[str, Any]]:
@@ -158,6 +179,7 @@ def _score_step(
         is_volume=buckets.is_volume[series],
         settings=buckets.settings.of(series),
         mark=buckets.mark[step.rows],
+        row_count=buckets.row_count[step.rows],
         day=day_of(step.number, frequency),
         weekday=day.weekday() if day else None,
         holiday=parameters.holiday_of(day),
@@ -195,6 +217,11 @@ def _verdicts(metrics: pa.Table, buckets: Buckets, columns: _Columns, configured
     found["reason"] = pa.array(plain, pa.string()).take(pa.array(place))
     verdicts = pa.table([found[name].cast(type_) for name, type_ in _TYPES.items()], names=list(_TYPES))
     verdicts = _with_sentences(verdicts, metrics, flagged, columns, configured)
+    return beside(metrics, verdicts)
+
+
+def beside(metrics: pa.Table, verdicts: pa.Table) -> pa.Table:
+    """Return metrics with the columns of a verdict, in place of any that they have."""
     kept = metrics.drop_columns([name for name in _TYPES if name in metrics.column_names])
     for name in _TYPES:
         kept = kept.append_column(name, verdicts[name])

@@ -15,6 +15,7 @@ from airflow_provider_elementary.anomalies.configurations import KEYS
 from airflow_provider_elementary.anomalies.robust.model.parameters import DAILY, HOURLY, OF_HOURS, OTHER, Frequency
 from airflow_provider_elementary.anomalies.robust.model.settings import SeriesSettings, Settings
 from airflow_provider_elementary.anomalies.robust.model.transform import scale_kind
+from airflow_provider_elementary.anomalies.robust.row_counts import RowCounts, counted_by
 from airflow_provider_elementary.anomalies.schema import series_metrics
 
 KEYS_SCHEMA = pa.schema([(name, pa.string()) for name in KEYS])
@@ -44,6 +45,7 @@ class Buckets:
     :ivar is_volume: per series, whether it counts the rows of a table.
     :ivar settings: per series, what its test asks for.
     :ivar mark: per row, what people and tests say of it.
+    :ivar row_count: per row, of how many rows its percentage is; NaN where nothing says so.
     :ivar start: per row, seconds since 1970 of the bucket's start, or of its end where it has no start.
     :ivar order: the rows that count, in the order of their buckets; a second row for a bucket replaces the first.
     """
@@ -55,6 +57,7 @@ class Buckets:
     is_volume: npt.NDArray[np.bool_]
     settings: Settings
     mark: npt.NDArray[np.int8]
+    row_count: npt.NDArray[np.float64]
     start: npt.NDArray[np.int64]
     order: npt.NDArray[np.int64]
     value: npt.NDArray[np.float64]
@@ -82,6 +85,10 @@ def buckets_of(metrics: pa.Table, settings_of: Callable[[pa.Table], SeriesSettin
     starts = np.where(start >= 0, start, end)
     firsts = FirstBuckets.of_nothing(len(first))
     firsts.add(series[end >= 0], starts[end >= 0], end[end >= 0])
+    updated, counted = seconds_of(typed["updated_at"]), counted_by(keys)
+    is_count = np.isin(series, counted)
+    rows = {"series": series, "starts": starts, "ends": end, "value": value, "updated": updated}
+    row_counts = RowCounts.of({name: column[is_count] for name, column in rows.items()})
     return buckets_of_series(
         keys=keys,
         frequency=firsts.frequencies(),
@@ -89,8 +96,9 @@ def buckets_of(metrics: pa.Table, settings_of: Callable[[pa.Table], SeriesSettin
         series=series,
         start=starts,
         value=value,
-        updated=seconds_of(typed["updated_at"]),
+        updated=updated,
         mark=settings.marks(series, starts, end, value, int(end.max(initial=0))),
+        row_count=row_counts.find(counted[series], starts, end),
     )
 
 
@@ -104,6 +112,7 @@ def buckets_of_series(
     value: npt.NDArray[np.float64],
     updated: npt.NDArray[np.int64],
     mark: npt.NDArray[np.int8],
+    row_count: npt.NDArray[np.float64],
 ) -> Buckets:
     """Return the buckets of series that are numbered already; ``updated`` says which of two rows is the newer."""
     by_frequency = np.array([frequency_.seconds or 1 for frequency_ in FREQUENCIES])[frequency][series]
@@ -119,6 +128,7 @@ def buckets_of_series(
         is_volume=volumes[places] if len(kinds) else np.zeros(0, bool),
         settings=settings,
         mark=mark,
+        row_count=row_count,
         start=start,
         order=_newest_of_each(series, start // by_frequency, updated),
         value=value,

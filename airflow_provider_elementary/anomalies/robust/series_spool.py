@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from airflow_provider_elementary.anomalies.configurations import KEYS
 from airflow_provider_elementary.anomalies.robust.fingerprint import Fingerprints, mixed
+from airflow_provider_elementary.anomalies.robust.row_counts import RowCounts
 from airflow_provider_elementary.anomalies.robust.series import KEYS_SCHEMA, FirstBuckets, seconds_of, values_of
 from airflow_provider_elementary.anomalies.robust.series_index import Numbering
 from airflow_provider_elementary.anomalies.robust.state import UnusableStateError
@@ -131,6 +132,15 @@ class Spool:
             yield _arrays(rest)
         self._connection.unregister("wanted")
 
+    def row_counts(self, series: npt.NDArray[np.int64], after: int) -> RowCounts:
+        """Return the values of some series, which count rows, in the buckets that end after a time."""
+        if not len(series):
+            return RowCounts.of({name: np.zeros(0, np.int64) for name in _COLUMNS})
+        self._connection.register("wanted", pa.table({"series": series.astype(np.int32)}))
+        found = self._connection.sql(_OF_SERIES, params={"after": after}).to_arrow_table()
+        self._connection.unregister("wanted")
+        return RowCounts.of(_arrays(found))
+
     def _number(self, rows: pa.Table) -> npt.NDArray[np.int32]:
         """Return the number of each row's series; new ones are numbered in the order of their first rows."""
         if not rows.num_rows:
@@ -169,6 +179,10 @@ def _arrays(rows: pa.Table) -> dict[str, npt.NDArray[Any]]:
 
 
 _ROWS = "CREATE TEMP TABLE rows (series INTEGER, ends BIGINT, starts BIGINT, value DOUBLE, updated BIGINT)"
+
+_COLUMNS = ("series", "ends", "starts", "value", "updated")
+
+_OF_SERIES = "SELECT rows.* FROM rows JOIN wanted USING (series) WHERE ends > $after"
 
 _ORDERED = """
 SELECT (series - $first)::INTEGER AS series, ends, starts, value, updated

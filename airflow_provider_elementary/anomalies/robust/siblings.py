@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from airflow_provider_elementary.anomalies.robust.series import number_rows
-from airflow_provider_elementary.anomalies.schema import series_metrics
+from airflow_provider_elementary.anomalies.schema import series_metrics, with_reasons
 
 Flags = npt.NDArray[np.bool_]
 
@@ -38,25 +38,8 @@ def flag_once(verdicts: pa.Table, share: float) -> pa.Table:
     tables = pc.unique(verdicts["full_table_name"].filter(pa.array(is_moved & is_of_dimension)))
     places = np.flatnonzero(_true(pc.is_in(verdicts["full_table_name"], tables.cast(verdicts["full_table_name"].type))))
     quiet, kept = _together(verdicts.take(pa.array(places)), is_moved[places], is_of_dimension[places], share)
-    if not quiet:
-        return verdicts
-    reasons = {places[place]: reason for place, reason in (quiet | kept).items()}
-    is_changed = np.zeros(len(verdicts), bool)
-    is_changed[list(reasons)] = True
-    is_quiet = np.zeros(len(verdicts), bool)
-    is_quiet[[places[place] for place in quiet]] = True
-    changes = {
-        "is_anomalous": pc.if_else(pa.array(is_quiet), False, verdicts["is_anomalous"]),
-        "kind": pc.if_else(pa.array(is_quiet), pa.scalar(None, pa.string()), verdicts["kind"]),
-        "reason": pc.replace_with_mask(
-            verdicts["reason"].combine_chunks(),
-            pa.array(is_changed),
-            pa.array([reasons[place] for place in sorted(reasons)], pa.string()),
-        ),
-    }
-    for name, column in changes.items():
-        verdicts = verdicts.set_column(verdicts.column_names.index(name), name, column)
-    return verdicts
+    reasons = {int(places[place]): reason for place, reason in (quiet | kept).items()}
+    return with_reasons(verdicts, reasons, [int(places[place]) for place in quiet])
 
 
 def _together(

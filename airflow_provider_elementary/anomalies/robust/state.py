@@ -13,10 +13,10 @@ from airflow_provider_elementary.anomalies.robust.model.detector import Detector
 from airflow_provider_elementary.anomalies.robust.series import FREQUENCIES, NEVER, ends_of
 
 #: Changes whenever the arrays or their meaning do: an older model state is refused, not misread.
-FORMAT = b"8"
+FORMAT = b"9"
 #: What the model computes: a state of another version is replayed, one of another release of the package is not. Change
 #: it with the arithmetic of :mod:`~airflow_provider_elementary.anomalies.robust.model`; a test says when.
-MODEL_VERSION = 4
+MODEL_VERSION = 5
 _FIRSTS = ("first", "second", "third")
 _NOWHERE = np.zeros(0, np.int64)
 

@@ -3,7 +3,9 @@
 ``python -m tests.benchmarks detection [--method robust elementary] [--corpus nab] [--by family kind]`` prints one line
 per corpus and method, and tables by family and kind; it says so where no corpora lie beside the checkout.
 ``--pictures FOLDER`` draws some series, ``--parameter doubt=0.01`` tries another value of a robust parameter,
-``--dimensions`` takes ids such as ``flights/carrier/AA/row_count`` as values of a table's dimension.
+``--dimensions`` takes ids such as ``flights/carrier/AA/row_count`` as values of a table's dimension,
+``--row-counts`` takes ``flights/carrier/AA/null_dep`` as a share of the rows of ``flights/carrier/AA/row_count``,
+``--calendar`` gives the robust method the holidays of the corpus.
 """
 
 from __future__ import annotations
@@ -26,6 +28,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--parameter", action="append", default=[], metavar="NAME=NUMBER", help="of the robust method")
     parser.add_argument("--pictures", metavar="FOLDER", help="also draw some series with their verdicts, as SVG")
     parser.add_argument("--dimensions", action="store_true", help="ids of four parts are values of dimensions")
+    parser.add_argument("--row-counts", action="store_true", help="shares of nulls have the row count of their table")
+    parser.add_argument("--calendar", action="store_true", help="give the robust method the corpus' holidays")
     given = parser.parse_args(arguments)
     from tests.benchmarks.detection.corpora import corpora, missing
 
@@ -38,9 +42,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     pairs = (text.split("=") for text in given.parameter)
     parameters = {name: float(number) for name, number in pairs}
     print_heading()
-    for corpus in corpora(given.corpus, has_dimensions=given.dimensions):
+    for corpus in corpora(given.corpus, has_dimensions=given.dimensions, has_row_counts=given.row_counts):
         for method in given.method:
-            print_accuracy(corpus, method, given.by, parameters)
+            calendar = {"holidays": corpus.holidays} if given.calendar else {}
+            print_accuracy(corpus, method, given.by, {**parameters, **calendar})
         if given.pictures:
             draw(corpus, given.pictures)
     return 0

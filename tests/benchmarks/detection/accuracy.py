@@ -23,7 +23,7 @@ def print_heading() -> None:
 
 
 def print_accuracy(
-    corpus: LabelledCorpus, method: str, by: Sequence[str], parameters: Mapping[str, float] | None = None
+    corpus: LabelledCorpus, method: str, by: Sequence[str], parameters: Mapping[str, Any] | None = None
 ) -> None:
     """Score a corpus with a method and print a line, and a table for each grouping.
 
@@ -39,7 +39,7 @@ def print_accuracy(
             print(f"| {group['group']} | | " + " | ".join(_written(group[name]) for name in _FIGURES) + " | | |")
 
 
-def verdicts(metrics: pa.Table, method: str, parameters: Mapping[str, float]) -> pa.Table:
+def verdicts(metrics: pa.Table, method: str, parameters: Mapping[str, Any]) -> pa.Table:
     """Return a method's verdicts; Elementary's rule has its defaults, and takes one length of bucket at a time."""
     if method == "robust":
         return detect(metrics, method="robust", **parameters)

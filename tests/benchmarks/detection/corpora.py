@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import date
 from functools import cache
 from pathlib import Path
 from types import ModuleType
@@ -18,6 +19,7 @@ FOLDER = Path(__file__).parents[3] / ".." / "shared" / "detection"
 NAMES = ("corpus", "real_injected", "real_daily", "cloud_monitoring", "nab")
 #: Parts of an id that names a value of a dimension.
 _PARTS = 4
+_ROW_COUNT = "row_count"
 _BUCKET = {"D": np.timedelta64(1, "D"), "h": np.timedelta64(1, "h")}
 
 
@@ -33,6 +35,12 @@ class LabelledCorpus:
     metrics: pa.Table
     truth: Any
 
+    @property
+    def holidays(self) -> list[date]:
+        """The days that are a holiday of any series."""
+        days = self.truth.df.bucket_start[self.truth.df.is_holiday.fillna(False).astype(bool)]
+        return sorted(set(days.dt.date))
+
 
 def missing() -> str | None:
     """Return why the benchmark cannot run here, None if it can."""
@@ -45,15 +53,19 @@ def missing() -> str | None:
     return None
 
 
-def corpora(names: Sequence[str] = NAMES, *, has_dimensions: bool = False) -> Iterator[LabelledCorpus]:
+def corpora(
+    names: Sequence[str] = NAMES, *, has_dimensions: bool = False, has_row_counts: bool = False
+) -> Iterator[LabelledCorpus]:
     """Yield the public corpora.
 
     :param has_dimensions: a series whose id has four parts is that of a value of a table's dimension.
+    :param has_row_counts: a row count and shares of nulls whose ids differ in the last part alone are of one table.
     """
     for name in names:
         rows = pq.read_table(_file(name))
         metrics = _metrics(rows)
         metrics = _with_dimensions(metrics) if has_dimensions else metrics
+        metrics = _with_row_counts(metrics) if has_row_counts else metrics
         yield LabelledCorpus(name, metrics, evaluator().Corpus(str(_file(name))))
 
 
@@ -61,7 +73,15 @@ def series_ids(verdicts: pa.Table) -> list[str]:
     """Return the id of each row's series."""
     names = ("full_table_name", "dimension", "dimension_value", "column_name")
     columns = (verdicts[name].to_pylist() for name in names)
-    return ["/".join(filter(None, parts)) for parts in zip(*columns, strict=True)]
+    ids = ["/".join(filter(None, parts)) for parts in zip(*columns, strict=True)]
+    counts = [name == _ROW_COUNT for name in verdicts["metric_name"].to_pylist()]
+    is_counted = {
+        table for table, column in zip(*(verdicts[name].to_pylist() for name in names[::3]), strict=True) if column
+    }
+    return [
+        f"{each}/{_ROW_COUNT}" if is_count and each in is_counted else each
+        for each, is_count in zip(ids, counts, strict=True)
+    ]
 
 
 @cache
@@ -95,6 +115,25 @@ def _metrics(rows: pa.Table) -> pa.Table:
             "metric_value": rows["value"],
         }
     )
+
+
+def _with_row_counts(metrics: pa.Table) -> pa.Table:
+    """Return metrics in which row counts and shares of nulls are of one table where their ids say so."""
+    ids, names = metrics["full_table_name"].to_pylist(), metrics["metric_name"].to_pylist()
+    split = [each.rpartition("/")[::2] for each in ids]
+    shares = {table for (table, _), name in zip(split, names, strict=True) if name == "null_percent"}
+    counts = {table for (table, last) in split if last == _ROW_COUNT}
+    moved = [
+        table in shares & counts and (name == "null_percent" or last == _ROW_COUNT)
+        for (table, last), name in zip(split, names, strict=True)
+    ]
+    tables = [table if is_moved else each for each, (table, _), is_moved in zip(ids, split, moved, strict=True)]
+    columns = [
+        last if is_moved and last != _ROW_COUNT else None for (_, last), is_moved in zip(split, moved, strict=True)
+    ]
+    for name, column in (("full_table_name", tables), ("column_name", columns)):
+        metrics = metrics.set_column(metrics.column_names.index(name), name, pa.array(column, pa.string()))
+    return metrics
 
 
 def _with_dimensions(metrics: pa.Table) -> pa.Table:

@@ -133,7 +133,7 @@ def test_a_series_without_a_test_is_quiet_where_tests_are_given(method: str) -> 
 def test_the_name_of_the_test_is_in_the_sentence(method: str) -> None:
     verdicts = detect(daily([*noisy(), 1500.0]), method, configured(test_name="volume_anomalies"))  # type: ignore[arg-type]
 
-    assert verdicts["reason"].to_pylist()[-1].endswith("(volume_anomalies)")
+    assert verdicts["reason"].to_pylist()[-1].split("; ")[1].endswith("(volume_anomalies)")
 
 
 @METHODS

@@ -6,8 +6,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from airflow_provider_elementary.page.rendering import address, ago
+from airflow_provider_elementary.page.rendering import address, ago, environment
 from airflow_provider_elementary.page.views.base import page_of
+from tests.support.incidents import failing_test, resolved
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
@@ -48,3 +49,14 @@ def test_an_empty_list_has_one_page() -> None:
     shown, page = page_of([], 4, 2)
 
     assert (list(shown), page.number, page.first_row, page.last_row) == ([], 1, 0, 0)
+
+
+def test_what_was_closed_is_not_shown_as_resolved() -> None:
+    shown = environment().get_template("_parts.html").module.incident_status  # type: ignore[attr-defined]
+    gone = failing_test(
+        ended_at=datetime(2026, 11, 3), state="removed", evidence="the test is no longer in the project"
+    )
+
+    assert "resolved" in shown(resolved())
+    closed = shown(resolved(conditions=(gone,)))
+    assert (">closed<" in closed, "healthy" in closed, gone.evidence in closed) == (True, False, True)

@@ -44,6 +44,7 @@ class OperationalError(Exception):
         (error("ClientError", "…", response={"Error": {"Code": "ExpiredTokenException"}}), FailureCause.LOST),
         (OperationalError("Insufficient permissions to execute the query"), FailureCause.DENIED),
         (OperationalError(229, b"The SELECT permission was denied on the object"), FailureCause.DENIED),
+        (error("TTransportException", "TSocket read 0 bytes"), FailureCause.LOST),
         (OperationalError("server closed the connection unexpectedly"), FailureCause.LOST),
         (OperationalError("The security token included in the request is expired"), FailureCause.LOST),
         (ConnectionResetError("Connection reset by peer: permission denied"), FailureCause.LOST),

@@ -30,6 +30,7 @@ class Bucket:
     :ivar is_volume: whether the metric counts the rows of a table.
     :ivar settings: what the series' tests ask for.
     :ivar mark: what people say of it, as a place in :data:`~airflow_provider_elementary.anomalies.feedback.MARKS`.
+    :ivar row_count: of how many rows a percentage is; NaN where nothing says so.
     :ivar day: its date, for daily series.
     :ivar weekday: of daily and hourly series, 0 for a Monday.
     :ivar holiday: whether its day is a holiday; see :mod:`.calendar`.
@@ -42,6 +43,7 @@ class Bucket:
     is_volume: npt.NDArray[np.bool_]
     settings: Settings
     mark: Kinds
+    row_count: Floats
     day: date | None = None
     weekday: int | None = None
     holiday: int = NO

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from airflow_provider_elementary.anomalies.feedback import MUTED, NEW_NORMAL
 from airflow_provider_elementary.anomalies.robust.model import ranges
 from airflow_provider_elementary.anomalies.robust.model import transform as scales
+from airflow_provider_elementary.anomalies.robust.model.alarm_counts import AlarmCounts
 from airflow_provider_elementary.anomalies.robust.model.alternatives import Alternatives
 from airflow_provider_elementary.anomalies.robust.model.bucket import (
     DRIFT,
@@ -76,6 +77,7 @@ class Detector:
     long_run: LongRun
     drift: DriftSums
     cooldown: Cooldown
+    alarms: AlarmCounts
     streak: Floats
     pending: History
     buckets: Floats
@@ -97,6 +99,7 @@ class Detector:
             long_run=LongRun.empty(series),
             drift=DriftSums.empty(series),
             cooldown=Cooldown.empty(series),
+            alarms=AlarmCounts.empty(series),
             streak=np.zeros(series),
             pending=History.empty(series, frequency.new_level_after, np.float64, np.nan),
             buckets=np.zeros(series),
@@ -162,6 +165,7 @@ class Detector:
             ),
         )
         self.cooldown.learn(rows, verdicts.kind > 0, frequency)
+        self.alarms.learn(rows, verdicts.score, verdicts.kind > 0)
         if bucket.holiday == HOLIDAY:
             # One on a Sunday says nothing of what others are like.
             says_so = evidence.is_sized & (bucket.weekday != _SUNDAY)
@@ -196,7 +200,7 @@ class Detector:
         is_first = bucket.is_volume & (self.units.known[bucket.rows] == 0)
         unit = self.units.update(bucket.rows, value, known & (value != 0))
         y = scales.to_scale(value, bucket.kind, unit)
-        noise = self.granularity.observe(bucket.rows, value, bucket.kind)
+        noise = self.granularity.observe(bucket.rows, value, bucket.kind, bucket.row_count)
         return Reading(y, unit, noise, known, may_be_zero, is_zero, known & ~is_zero, is_first)
 
     def _weigh(self, bucket: Bucket, reading: Reading, frequency: Frequency, parameters: ModelParameters) -> Evidence:

@@ -1,4 +1,4 @@
-"""Estimates of how few rows a percentage is, and its binomial noise."""
+"""Estimates of how many rows a percentage is, and its binomial noise."""
 
 from __future__ import annotations
 
@@ -40,14 +40,21 @@ class Granularity:
         """Return the state of series without a past."""
         return cls(np.zeros(series))
 
-    def observe(self, rows: Rows, value: Floats, kind: npt.NDArray[np.int8]) -> Floats:
-        """Return the standard deviation of the bucket's percentage on the model's scale; 0 for other metrics."""
+    def observe(self, rows: Rows, value: Floats, kind: npt.NDArray[np.int8], row_count: Floats) -> Floats:
+        """Return the standard deviation of the bucket's percentage on the model's scale; 0 for other metrics.
+
+        :param row_count: of how many rows the percentage is, NaN where only percentages show it.
+        """
         noise = np.zeros(len(rows))
         mine = np.flatnonzero(kind == PERCENT)
         if len(mine):
             fewest, known = fewest_rows(value[mine]), self.rows[rows[mine]]
             needed = np.maximum(fewest, np.where(known > 0, known, _UNKNOWN))
-            noise[mine] = np.where((known > 0) | (fewest > 0), 4 / np.sqrt(needed), 0)
+            is_shown = (known > 0) | (fewest > 0)
+            counted = row_count[mine]
+            # No percentage is of less than a row.
+            of = np.where(counted >= 1, counted, np.where(is_shown, needed, np.inf))
+            noise[mine] = 4 / np.sqrt(of)
             moved = np.where(fewest > known, np.minimum(fewest, _UP * known), np.maximum(fewest, _DOWN * known))
             self.rows[rows[mine]] = np.select([fewest == 0, known == 0], [known, fewest], moved)
         return noise

@@ -182,6 +182,8 @@ class ModelParameters:
         ``ignore_small_changes``; 0 for no such condition.
     :param siblings: share of the values of a table's dimension from which they are flagged once where they move to one
         side in a bucket; 0 for never.
+    :param days_per_alarm: an alarm is not raised where alarms with a score as high came more often than once in this
+        number of days among the metrics of its class; 0 for no limit.
     :param missing_weight: how much a flagged missing bucket teaches about the rate of missing buckets.
     :param slow: rate at which an expert's own recent error is followed, slowly.
     :param fast: the same, fast.
@@ -223,6 +225,7 @@ class ModelParameters:
     unexplained: float = 0.1
     least_change_of_sum: float = 0.25
     siblings: float = 0.3
+    days_per_alarm: float = 0.0
     missing_weight: float = 0.25
     slow: float = 0.1
     fast: float = 0.4

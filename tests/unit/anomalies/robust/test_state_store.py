@@ -70,6 +70,11 @@ SHOP = pa.concat_tables(
 )
 
 
+_SHARES = series("SIGNUPS", 60, column_name="email", metric="null_percent")
+_PLACE = _SHARES.column_names.index("metric_value")
+_SHARES = _SHARES.set_column(_PLACE, "metric_value", pc.divide(_SHARES["metric_value"], 100))
+#: A table with its row count and a share of about 10 % of these rows, and another table.
+SIGNUPS = pa.concat_tables([series("SIGNUPS", 60), _SHARES, series("ORDERS", 60)])
 CLICKS = series("CLICKS", 24 * 10, length=timedelta(hours=1))
 
 
@@ -106,6 +111,10 @@ def scored_since(metrics: pa.Table, state: ModelState, rest: pa.Table, **argumen
 
 def said(verdicts: pa.Table) -> list[dict[str, Any]]:
     return verdicts.sort_by([("full_table_name", "ascending"), ("bucket_end", "ascending")]).to_pylist()
+
+
+def by_id(verdicts: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    return {row["id"]: row for row in verdicts}
 
 
 def known(state: ModelState) -> list[dict[str, Any]]:
@@ -232,6 +241,29 @@ def test_a_state_that_lacks_a_series_of_unchanged_files_is_not_resumed() -> None
     assert found.state is not None
     assert expected.state is not None
     assert known(found.state) == known(expected.state)
+
+
+def test_a_percentage_is_replayed_with_the_row_count_that_it_is_of() -> None:
+    state = scored(SIGNUPS).state
+    corrected = changed(SIGNUPS, "SIGNUPS", 20, metric_value=25.0)
+
+    found = scored(corrected, state)
+
+    assert (found.resumed, found.replayed) == (1, 2)
+    assert by_id(said(found.verdicts)) == by_id(of_one_replay(corrected))
+    assert by_id(said(found.verdicts)) != by_id(of_one_replay(SIGNUPS))
+
+
+def test_a_replayed_percentage_reads_the_row_counts_of_a_series_that_resumes() -> None:
+    state = scored(SIGNUPS).state
+    assert state is not None
+    percent = [Feedback("sensitivity", metric_name="null_percent", sensitivity=2.0)]
+
+    found = scored_since(SIGNUPS, state, SIGNUPS, feedback=percent)
+
+    expected = scored(SIGNUPS, feedback=percent)
+    assert (found.resumed, found.replayed) == (2, 1)
+    assert by_id(said(found.verdicts)) == by_id(said(expected.verdicts))
 
 
 def test_a_series_whose_rows_have_no_end_does_not_make_a_state_unusable() -> None:
