@@ -210,7 +210,7 @@ def open_metrics(
 def configurations_of(repository: Repository, origin: Mapping[str, Any]) -> pa.Table | None:
     """Read the test configurations of the snapshot that metrics were computed from; None for those of a warehouse."""
     if snapshot_id := origin.get("snapshot_id"):
-        return read_test_configurations(repository.source(snapshot_id))
+        return read_test_configurations(repository.shared_source(snapshot_id))
     log.warning("metrics were read from a warehouse, not from a snapshot: the configurations of tests are not applied")
     return None
 
@@ -218,7 +218,7 @@ def configurations_of(repository: Repository, origin: Mapping[str, Any]) -> pa.T
 def lineage_of(repository: Repository, origin: Mapping[str, Any]) -> Lineage:
     """Read the lineage of the snapshot that metrics were computed from; metrics of a warehouse have none."""
     if snapshot_id := origin.get("snapshot_id"):
-        return read_lineage(repository.source(snapshot_id))
+        return read_lineage(repository.shared_source(snapshot_id))
     log.warning("metrics were read from a warehouse, not from a snapshot: no lineage, owners or severities")
     return Lineage()
 
@@ -226,7 +226,7 @@ def lineage_of(repository: Repository, origin: Mapping[str, Any]) -> Lineage:
 def dbt_conditions_of(repository: Repository, origin: Mapping[str, Any]) -> DbtConditions | None:
     """Read the conditions of dbt's results in the snapshot that metrics were computed from; None without one."""
     snapshot_id = origin.get("snapshot_id")
-    return read_conditions_of(repository.source(snapshot_id)) if snapshot_id else None
+    return read_conditions_of(repository.shared_source(snapshot_id)) if snapshot_id else None
 
 
 def read_verdicts(repository: Repository, keys: Sequence[str]) -> pa.Table:

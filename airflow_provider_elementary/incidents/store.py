@@ -125,7 +125,7 @@ def update_incidents(
         # The page imports this module, and follows no code.
         from airflow_provider_elementary.incidents.origins import with_origins
 
-        current = with_origins(current, known, lineage, repository.source(snapshot_id), origin.get("adapter"))
+        current = with_origins(current, known, lineage, repository.shared_source(snapshot_id), origin.get("adapter"))
     # Those of a table that cannot be read are known from the run before.
     conditions = [*with_answers(known, answers), *with_answers(current, answers)]
     incidents = answered(track_incidents(conditions, lineage, before, since=since, moved=moves(answers)), answers)

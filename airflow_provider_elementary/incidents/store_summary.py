@@ -80,7 +80,7 @@ def write_summary(
         results = [found for key in verdict_keys if (found := find_result(repository, key)) is not None]
         if not results or len(results) < len(verdict_keys):
             return None
-        snapshot = repository.source(snapshot_id)
+        snapshot = repository.shared_source(snapshot_id)
         summary, outcomes = _summary_of(snapshot, tracked, verdicts, results)
         held = {file.category for file in snapshot.manifest.files} & categories_read()
         written = write_parts(

@@ -17,10 +17,10 @@ from airflow_provider_elementary.page import bundle, rendering
 from airflow_provider_elementary.page.currency import FindAttempts
 from airflow_provider_elementary.page.failures import UNREADABLE, describe_failure
 from airflow_provider_elementary.page.json_answers import answer as json_answer
-from airflow_provider_elementary.page.small_arrow import keep_arrow_small, release_arrow
 from airflow_provider_elementary.page.store_reader import Readers, StoreReader
 from airflow_provider_elementary.page.views import base as view
 from airflow_provider_elementary.page.views.registry import VIEWS, View
+from airflow_provider_elementary.small_arrow import keep_arrow_small, release_arrow
 
 #: The page runs only its own script, loads nothing from other hosts, submits forms to itself, and is framed
 #: by Airflow only.

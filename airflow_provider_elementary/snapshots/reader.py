@@ -21,6 +21,7 @@ from airflow_provider_elementary.exceptions import (
     SnapshotOverdueError,
     UnknownTableError,
 )
+from airflow_provider_elementary.snapshots.kept_files import KeptFiles
 from airflow_provider_elementary.snapshots.lookup import find_manifest, require_anchor
 from airflow_provider_elementary.snapshots.manifest import FileEntry, Manifest
 from airflow_provider_elementary.snapshots.prune_record import read_records, without_expired
@@ -80,10 +81,12 @@ class SnapshotSource:
 
     :param repository: where the files are; a data key is unwrapped when the first file of its category is read.
     :param manifest: which files.
+    :param kept: keeps small files for the next one who reads them; None where each is read once.
     """
 
-    def __init__(self, repository: Repository, manifest: Manifest) -> None:
+    def __init__(self, repository: Repository, manifest: Manifest, kept: KeptFiles | None = None) -> None:
         self.manifest = manifest
+        self._kept = kept
         #: dbt's name of the warehouse that it was read from; earlier manifests name the dialect alone.
         self.adapter: str | None = manifest.source.get("adapter") or manifest.source.get("dialect")
         self._repository = repository
@@ -93,7 +96,7 @@ class SnapshotSource:
 
     def only(self, files: Sequence[FileEntry]) -> SnapshotSource:
         """Return the same snapshot as if it consisted of these files; keys that are open stay open."""
-        narrowed = SnapshotSource(self._repository, replace(self.manifest, files=tuple(files)))
+        narrowed = SnapshotSource(self._repository, replace(self.manifest, files=tuple(files)), self._kept)
         narrowed._opened = self._opened
         return narrowed
 
@@ -216,7 +219,7 @@ class SnapshotSource:
             except ObjectNotFoundError:
                 raise self._gone(file) from None
 
-        return fetch
+        return self._kept.fetch_of(file, fetch) if self._kept else fetch
 
     def _gone(self, file: FileEntry) -> ElementaryError:
         """Return why a file is gone: pruned since the snapshot was opened, or removed by nobody who may."""

@@ -69,6 +69,8 @@ class Repository:
         self.listed_after: str | None = None
         #: Why the storage did not give out manifests, by number.
         self.unreadable: dict[int, ElementaryError] = {}
+        #: The snapshot that was opened last by :meth:`shared_source`.
+        self._shared: SnapshotSource | None = None
 
     @classmethod
     def open(
@@ -124,6 +126,7 @@ class Repository:
         self.record = None
         self.listed_after = None
         self.unreadable.clear()
+        self._shared = None
 
     @property
     def unproved(self) -> str | None:
@@ -202,6 +205,18 @@ class Repository:
 
         manifest = snapshot if isinstance(snapshot, Manifest) else self.find(snapshot)
         return SnapshotSource(self, without_expired(self, manifest)[0])
+
+    def shared_source(self, snapshot_id: str) -> SnapshotSource:
+        """Open a snapshot for a task that reads its tables more than once: it is looked up once, as are small files.
+
+        :param snapshot_id: its id.
+        """
+        from airflow_provider_elementary.snapshots.kept_files import KeptFiles
+        from airflow_provider_elementary.snapshots.reader import SnapshotSource
+
+        if self._shared is None or self._shared.manifest.snapshot_id != snapshot_id:
+            self._shared = SnapshotSource(self, without_expired(self, self.find(snapshot_id))[0], KeptFiles())
+        return self._shared
 
     def verify(
         self,

@@ -39,7 +39,7 @@ function option(heads: string[], days: string[], counts: number[][], unknown: bo
     textStyle: font(),
     grid: { left: 34, right: 8, top: 10, bottom: 24 },
     xAxis: { type: "category", data: days, axisTick: { show: false }, axisLine: { lineStyle: { color: shade.line } }, axisLabel: { color: shade.faint, fontSize: 11, hideOverlap: true } },
-    yAxis: { type: "value", max: highest, minInterval: 1, axisLabel: { color: shade.faint, fontSize: 11 }, splitLine: { lineStyle: { color: shade.line } } },
+    yAxis: { type: "value", minInterval: 1, axisLabel: { color: shade.faint, fontSize: 11 }, splitLine: { lineStyle: { color: shade.line } } },
     tooltip: {
       trigger: "axis",
       confine: true,

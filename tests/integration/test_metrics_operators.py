@@ -16,7 +16,7 @@ from airflow_provider_elementary.storage.records.results import find_result, rea
 from tests.support.connections import duckdb_file, local_store
 from tests.support.dag_runs import parse_dag, run_once
 from tests.support.datasets import write_duckdb
-from tests.support.little_project import small_world
+from tests.support.little_project import SMALL_WORLD_END, small_world
 from tests.support.signing import opened
 
 ORDERS = "SHOP.CORE.ORDERS"
@@ -73,7 +73,9 @@ def lived(airflow_db: None, tmp_path_factory: pytest.TempPathFactory) -> Lived:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AIRFLOW_CONN_STORE", json.dumps(local_store(store, keys)))
         patch.setenv("AIRFLOW_CONN_DWH", json.dumps(duckdb_file(write_duckdb(small_world(), folder / "world.duckdb"))))
-        with ElementaryHook("dwh").source() as source:
+        with pytest.MonkeyPatch.context() as clock, ElementaryHook("dwh").source() as source:
+            # Right after the newest run: later, dbt would be silent.
+            clock.setattr("airflow_provider_elementary.snapshots.capture.utc_now", lambda: SMALL_WORLD_END)
             write_snapshot(source, opened(open_store(store), LocalKeys(keys)))
         scored = parse_dag("scored", folder / "dags")
         first, second = (run_once(scored, {}) for _ in range(2))

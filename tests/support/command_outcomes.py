@@ -70,7 +70,7 @@ OUTCOMES: Mapping[str, Sequence[tuple[int, str]]] = {
     "check-access": [
         (FINE, "--conn-id {tight}"),
         (FINDING, "--conn-id {wide}"),
-        (USAGE, ""),
+        (NOT_DONE, ""),
         (USAGE, "--conn-id {tight} --accept-unknown no-such-check"),
         (USAGE, "--conn-id {tight} --probe elementary.dbt_models"),
         (NOT_DONE, "--conn-id nowhere"),
@@ -89,7 +89,7 @@ OUTCOMES: Mapping[str, Sequence[tuple[int, str]]] = {
     "snapshot take": [
         (FINE, f"{STORE} --conn-id {{tight}}"),
         (FINDING, f"{STORE} --conn-id {{wide}}"),
-        (USAGE, STORE),
+        (NOT_DONE, STORE),
         (USAGE, f"{STORE} --conn-id {{tight}} --mask not_a_column"),
         (USAGE, f"{STORE} --conn-id {{tight}} --category no_such_category"),
         (USAGE, f"{STORE} --conn-id {{tight}} --failed-rows-per-test -1"),

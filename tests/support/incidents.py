@@ -8,6 +8,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from airflow_provider_elementary.incidents.conditions import Condition, metric_family, metric_subject
+from airflow_provider_elementary.incidents.dbt_conditions import DbtConditions
+from airflow_provider_elementary.incidents.removed import ProjectLists
 from airflow_provider_elementary.incidents.tracking import Incident
 from airflow_provider_elementary.source import Source
 from tests.support.shop import ORDERS, SUNDAY
@@ -50,6 +52,12 @@ def failing_test(name: str = "not_null_orders_id", table: str = ORDERS, **facts:
         "evidence": "1 result not good",
     }
     return replace(anomaly(table), **{**known, **facts})
+
+
+def of_dbt(*conditions: Condition) -> DbtConditions:
+    """Return what was read of a project that has these conditions, and no lists of its nodes."""
+    lists = ProjectLists({}, {}, uploaded_at=None, command=None, is_single=True, as_of=None)
+    return DbtConditions(conditions, {}, lists)
 
 
 def incident(

@@ -43,7 +43,7 @@ FACE_MODULES = sorted(
 )
 #: The core's packages and the faces over them: each imports only those before it, or beside it.
 ORDER = (
-    ("exceptions", "times", "timeouts", "progress", "quoting", "words", "lazy_names"),
+    ("exceptions", "times", "timeouts", "progress", "quoting", "words", "lazy_names", "small_arrow"),
     ("elementary_schema", "source", "duckdb_sandbox", "sample"),
     ("access",),
     ("warehouses", "invocations"),
@@ -164,6 +164,16 @@ def test_rows_that_the_page_reads_do_not_import_pandas() -> None:
     before, after = heavy_modules_of_airflow_and_after()["rows"]
 
     assert after - before == {"pyarrow", "numpy"}
+
+
+def test_rows_that_a_task_reads_do_not_import_pandas() -> None:
+    operator = "from airflow_provider_elementary.operators.metrics import ElementaryTableMetricsOperator as Operator"
+    rows = "import duckdb, pyarrow; duckdb.from_arrow(pyarrow.table({'a': [1]})).aggregate('sum(a)').to_arrow_table()"
+
+    [found] = heavy_modules_after(f"{operator}; Operator(task_id='metrics').pre_execute({{}}); {rows}")
+
+    assert {"pyarrow", "duckdb"} <= found
+    assert "pandas" not in found
 
 
 def test_what_the_page_reads_a_store_with_imports_no_parser_of_sql() -> None:

@@ -19,7 +19,7 @@ import pyarrow as pa
 
 from airflow_provider_elementary.anomalies.configurations import KEYS, SeriesConfigurations
 from airflow_provider_elementary.anomalies.feedback import Feedback, feedback_of
-from airflow_provider_elementary.anomalies.robust.fingerprint import Fingerprints
+from airflow_provider_elementary.anomalies.robust.fingerprint import Fingerprints, mixed
 from airflow_provider_elementary.anomalies.robust.model.settings import SeriesSettings
 from airflow_provider_elementary.anomalies.robust.rarity import AlarmTotals
 from airflow_provider_elementary.anomalies.robust.row_counts import NO_COUNT, RowCounts, counted_by
@@ -35,6 +35,7 @@ from airflow_provider_elementary.anomalies.robust.series import (
     Buckets,
     FirstBuckets,
     buckets_of_series,
+    scales_of_metrics,
     seconds_of,
     values_of,
 )
@@ -142,7 +143,9 @@ class Replay:
             SeriesSettings.of(keys[first : first + SERIES_AT_A_TIME], configured, self._feedback, self._adapter)
             for first in range(0, max(keys.num_rows, 1), SERIES_AT_A_TIME)
         ]
-        codes = np.concatenate([each.codes() for each in settings])
+        kind, is_volume = scales_of_metrics(keys)
+        scale = kind.astype(np.uint64) * np.uint64(2) + is_volume.astype(np.uint64)
+        codes = np.concatenate([each.codes() for each in settings]) ^ mixed(scale)
         # A state that has learned from the buckets to score, or from later ones, cannot be used for them.
         earlier = self._earlier if self._earlier and self._earlier.until <= until else None
         counted = counted_by(keys)
@@ -262,7 +265,7 @@ class _Series:
     :ivar firsts: their first buckets.
     :ivar is_here: it has buckets.
     :ivar is_resumed: its buckets are those that the earlier state was learned from.
-    :ivar settings: hashes of its configuration and feedback.
+    :ivar settings: hashes of its scale, configuration and feedback.
     :ivar learned: fingerprints of the buckets that its state was learned from.
     """
 

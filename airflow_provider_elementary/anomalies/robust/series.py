@@ -116,16 +116,13 @@ def buckets_of_series(
 ) -> Buckets:
     """Return the buckets of series that are numbered already; ``updated`` says which of two rows is the newer."""
     by_frequency = np.array([frequency_.seconds or 1 for frequency_ in FREQUENCIES])[frequency][series]
-    names = pc.dictionary_encode(pc.fill_null(keys["metric_name"], "")).unify_dictionaries().combine_chunks()
-    metrics, places = names.dictionary.to_pylist(), names.indices.to_numpy()
-    kinds = np.array([scale_kind(name) for name in metrics], np.int8)
-    volumes = np.array([name.lower() in _VOLUMES for name in metrics], bool)
+    kind, is_volume = scales_of_metrics(keys)
     return Buckets(
         keys=keys,
         series=series,
         frequency=frequency,
-        kind=kinds[places] if len(kinds) else np.zeros(0, np.int8),
-        is_volume=volumes[places] if len(kinds) else np.zeros(0, bool),
+        kind=kind,
+        is_volume=is_volume,
         settings=settings,
         mark=mark,
         row_count=row_count,
@@ -133,6 +130,17 @@ def buckets_of_series(
         order=_newest_of_each(series, start // by_frequency, updated),
         value=value,
     )
+
+
+def scales_of_metrics(keys: pa.Table) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.bool_]]:
+    """Return per series the scale of its metric, and whether it counts the rows of a table."""
+    names = pc.dictionary_encode(pc.fill_null(keys["metric_name"], "")).unify_dictionaries().combine_chunks()
+    metrics, places = names.dictionary.to_pylist(), names.indices.to_numpy()
+    if not metrics:
+        return np.zeros(0, np.int8), np.zeros(0, bool)
+    kinds = np.array([scale_kind(name) for name in metrics], np.int8)
+    volumes = np.array([name.lower() in _VOLUMES for name in metrics], bool)
+    return kinds[places], volumes[places]
 
 
 @dataclass

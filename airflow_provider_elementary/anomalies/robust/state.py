@@ -13,7 +13,7 @@ from airflow_provider_elementary.anomalies.robust.model.detector import Detector
 from airflow_provider_elementary.anomalies.robust.series import FREQUENCIES, NEVER, ends_of
 
 #: Changes whenever the arrays or their meaning do: an older model state is refused, not misread.
-FORMAT = b"9"
+FORMAT = b"10"
 #: What the model computes: a state of another version is replayed, one of another release of the package is not. Change
 #: it with the arithmetic of :mod:`~airflow_provider_elementary.anomalies.robust.model`; a test says when.
 MODEL_VERSION = 5

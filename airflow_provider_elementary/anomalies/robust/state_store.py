@@ -19,7 +19,7 @@ from airflow_provider_elementary.anomalies.robust.series import FREQUENCIES
 from airflow_provider_elementary.anomalies.robust.state import FORMAT, MODEL_VERSION
 from airflow_provider_elementary.elementary_schema import Category
 from airflow_provider_elementary.exceptions import ElementaryError, SnapshotCorruptError
-from airflow_provider_elementary.metrics.registry import METRICS
+from airflow_provider_elementary.metrics.registry import names_of
 from airflow_provider_elementary.snapshots import Repository
 from airflow_provider_elementary.storage.encrypted_parquet import encrypted_file
 from airflow_provider_elementary.storage.keys import DataKey, Purpose
@@ -88,7 +88,10 @@ class ModelStateStore:
                 continue
             try:
                 index = pa.Table.from_batches(read_files(self.repository, result, _files(result, _INDEX)))
-                until, metrics = int(result.parameters["until"]), result.parameters["metrics"]
+                until = int(result.parameters["until"])
+                # Rows of a metric that is scored only now may be in files that have not changed.
+                is_alike = result.parameters.get("unscored") == _unscored()
+                metrics = result.parameters["metrics"] if is_alike else None
                 return ModelState(index, partial(self._arrays, result, len(index)), until, metrics)
             except (ElementaryError, KeyError, ValueError) as error:
                 log.warning("ignoring saved state %s: it cannot be read: %s", result.key, error)
@@ -155,12 +158,13 @@ class ModelStateStore:
                 "fits": self.fits,
                 "until": until,
                 "metrics": metrics,
+                "unscored": _unscored(),
                 "before": earlier[0].key if earlier else None,
             },
             known=known,
         )
         for old in earlier[1:]:
-            delete_result(self.repository, old.key)
+            delete_result(self.repository, old)
         return result
 
     def _arrays(self, result: Result, series: int) -> Iterator[pa.RecordBatch]:
@@ -194,8 +198,14 @@ def _files(result: Result, part: str) -> list[ResultFile]:
     return sorted(found, key=lambda file: _CATEGORIES.index(file.category))
 
 
+def _unscored() -> list[str]:
+    return sorted(names_of(lambda metric: not metric.is_scored))
+
+
 def scoring_settings(parameters: Mapping[str, Any], *, days: int, shard: int, shards: int) -> dict[str, Any]:
     """Return what two runs must have in common for one to resume from the state of the other.
+
+    What one metric is, and the configuration of a series, are compared series by series.
 
     :param parameters: of the robust method.
     :param days: how many days back are scored.
@@ -204,8 +214,6 @@ def scoring_settings(parameters: Mapping[str, Any], *, days: int, shard: int, sh
     model = {
         "format": FORMAT.decode(),
         "version": MODEL_VERSION,
-        # Of what series there are, and on which scale each is modelled.
-        "metrics": sorted((name, metric.family, metric.is_scored) for name, metric in METRICS.items()),
         "parameters": asdict(split_parameters(parameters)[0]),
         "frequencies": [asdict(frequency) for frequency in FREQUENCIES],
     }

@@ -101,7 +101,7 @@ def write_parts(
         if earlier.run_key not in runs:
             runs.append(earlier.run_key)
         if len(runs) > 1:
-            delete_result(opened, earlier.key)
+            delete_result(opened, earlier)
     return result
 
 

@@ -35,7 +35,7 @@ from airflow_provider_elementary.storage.records.result_files import (
 )
 from airflow_provider_elementary.storage.records.series import (
     Before,
-    append,
+    extend,
     lost_since,
     newest_first,
     recorded_place,
@@ -98,10 +98,12 @@ def commit_result(
     :param data_keys: by which all of them open.
     """
     kind, series, run_key = names.kind, names.series, names.run_key
-    before = next(_of_series(opened, kind, series), None)
     named_files = tuple(files)
+    before: Result | None = None
 
-    def named(place: Before) -> Result:
+    def named(place: Before, newest: Result | None) -> Result:
+        nonlocal before
+        before = newest
         return Result(
             key=place.name,
             kind=kind,
@@ -117,13 +119,13 @@ def commit_result(
         )
 
     folder = result_series(kind, series)
-    result = append(opened.documents, folder, RESULT, named, Role.RESULTS, run_key=run_key, known=known).document
+    result = extend(opened.documents, folder, RESULT, named, Role.RESULTS, run_key=run_key, known=known).document
     if before is not None and before.run_key == run_key:
         if kind in ("metrics", "queries"):
             # A concurrent run may store its files as part of its own result; prune deletes those of no result.
             opened.store.delete(before.key)
         else:
-            delete_result(opened, before.key)
+            delete_result(opened, before)
     if named_files:
         log.info("wrote %s %s to %s", f"{result.rows:,}", kind, opened.store.uri)
     return result
@@ -236,14 +238,12 @@ def kept_for_next_run(results: Mapping[str, Result]) -> set[str]:
     return found | {key for _, key in latest.values()}
 
 
-def delete_result(opened: OpenStore, key: str) -> None:
+def delete_result(opened: OpenStore, result: Result) -> None:
     """Remove a result; its files go first, so that what a crash leaves is still found by its document."""
-    if found := find_result(opened, key):
-        for file in found.files:
-            # Those of other runs are part of their results too.
-            if file.key.startswith(found.file_prefix):
-                opened.store.delete(file.key)
-        opened.store.delete(key)
+    # Those of other runs are part of their results too.
+    if names := [file.key for file in result.files if file.key.startswith(result.file_prefix)]:
+        opened.store.delete_many(names)
+    opened.store.delete(result.key)
 
 
 def _of_series(opened: OpenStore, kind: ResultKind, series: str) -> Iterator[Result]:

@@ -31,7 +31,7 @@ from airflow_provider_elementary.storage.records.answer_log import (
 )
 from airflow_provider_elementary.storage.records.answers import Answer
 from tests.integration.forgery.test_results import found
-from tests.support.incidents import failing_test
+from tests.support.incidents import failing_test, of_dbt
 from tests.support.metric_series import daily
 from tests.support.signing import new_signer, signed
 from tests.support.stores import Rest, grow, local_rest
@@ -61,7 +61,7 @@ def track(rest: Rest, manifest: Manifest, run: str, **anchors: object) -> Tracke
         rest.repository,
         VERDICTS,
         Lineage(),
-        [failing_test()],
+        of_dbt(failing_test()),
         series="dag/task",
         run_key=run,
         origin={"snapshot_id": manifest.snapshot_id},

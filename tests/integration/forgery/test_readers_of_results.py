@@ -32,7 +32,7 @@ from airflow_provider_elementary.storage.records.answers import Answer
 from airflow_provider_elementary.storage.records.result_document import RESULT, Result, ResultKind
 from airflow_provider_elementary.storage.records.results import latest_result, previous_result, write_result
 from airflow_provider_elementary.storage.records.series import SeriesPlace
-from tests.support.incidents import failing_test
+from tests.support.incidents import failing_test, of_dbt
 from tests.support.metric_series import daily
 from tests.support.signing import SIGNER, new_signer, signed
 from tests.support.stores import Rest, grow, local_rest
@@ -87,7 +87,7 @@ def update(rest: Rest, manifest: Manifest, run: str) -> TrackedIncidents:
         rest.repository,
         enrich(detect(METRICS).slice(0, 0), Lineage()),
         Lineage(),
-        [failing_test()],
+        of_dbt(failing_test()),
         series="dag/task",
         run_key=run,
         origin={"snapshot_id": manifest.snapshot_id},

@@ -24,7 +24,7 @@ from airflow_provider_elementary.project.lineage import Lineage
 from airflow_provider_elementary.snapshots import LocalKeys, open_store
 from airflow_provider_elementary.storage.layout import is_result, manifest_key
 from tests.support.connections import local_store
-from tests.support.incidents import failing_test
+from tests.support.incidents import failing_test, of_dbt
 from tests.support.metric_series import daily
 from tests.support.stores import Rest, take, world_after
 
@@ -84,7 +84,7 @@ def incidents_of(rest: Rest, *tests: str) -> dict[str, str]:
         rest.repository,
         enrich(detect(daily([100.0] * 20)).slice(0, 0), Lineage()),
         Lineage(),
-        [failing_test(name, f"SHOP.CORE.{name}") for name in tests],
+        of_dbt(*(failing_test(name, f"SHOP.CORE.{name}") for name in tests)),
         series="dag/incidents",
         run_key=" ".join(tests),
         origin={"snapshot_id": rest.repository.latest().snapshot_id},

@@ -11,7 +11,7 @@ from airflow_provider_elementary.snapshots.verify import verify
 from airflow_provider_elementary.storage.layout import index_key, manifest_key, record_key, signer_key
 from airflow_provider_elementary.storage.object_store.store import Fetched
 from airflow_provider_elementary.storage.outcomes import Outcome
-from airflow_provider_elementary.storage.records.report_log import newest_report, record
+from airflow_provider_elementary.storage.records.report_log import newest_reports, record
 from tests.integration.forgery.test_results import REPORT
 from tests.support.counting_store import CountingStore, SyntheticChain
 from tests.support.signing import opened
@@ -109,4 +109,4 @@ def test_before_the_newest_report_it_is_passed_over() -> None:
     record(opened(store), REPORT, subject="dwh", run_key="first")
     store.archive("access/dwh/9999999990")
 
-    assert newest_report(opened(store)) is not None
+    assert newest_reports(opened(store), 1)

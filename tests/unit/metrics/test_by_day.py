@@ -13,7 +13,7 @@ import pytest
 
 from airflow_provider_elementary.elementary_schema import Category
 from airflow_provider_elementary.exceptions import StoreError, StoreRefusedError
-from airflow_provider_elementary.metrics import by_day, earlier
+from airflow_provider_elementary.metrics import METRICS_SCHEMA, by_day, earlier
 from airflow_provider_elementary.metrics.by_day import update_metrics
 from airflow_provider_elementary.metrics.facts import DAYS_BACK
 from airflow_provider_elementary.snapshots import LocalKeys
@@ -99,6 +99,35 @@ def test_a_table_that_is_renamed_does_not_rename_its_past(tmp_path: Path) -> Non
     later = {key[1] for key in second if name_of(key) == "success_rate" and day_of(key) > BEGINNING}
     assert "SHOP.CORE.RENAMED" in later
     assert ORDERS not in later
+
+
+def test_a_test_of_another_quality_dimension_leaves_past_health_scores(tmp_path: Path) -> None:
+    def dimensions(stored: Metrics) -> dict[datetime, set[str]]:
+        place = METRICS_SCHEMA.names.index("dimension_value")
+        found: dict[datetime, set[str]] = {}
+        for key in stored:
+            if name_of(key) == "health_score" and key[place] is not None:
+                found.setdefault(day_of(key), set()).add(key[place])
+        return found
+
+    history = MetricHistory(tmp_path, 0)
+    history.a_run()
+    history.snapshot()
+    first = dimensions(history.stored(history.update()))
+
+    history.now += timedelta(days=1)
+    history.sync.change("UPDATE dbt_tests SET quality_dimension = 'completeness'")
+    history.a_run()
+    # A row of the first day that comes late has that day computed again.
+    history.a_run(BEGINNING)
+    history.snapshot(full_every_days=0)
+    second = dimensions(history.stored(history.update()))
+
+    day, later = sorted(second)
+    # Of unit tests nothing says a dimension.
+    assert first[day] == {"uniqueness", "other"}
+    assert second[day] >= first[day]
+    assert second[later] - {"other"} == {"completeness"}
 
 
 def test_counts_of_tests_are_a_series_from_run_to_run(tmp_path: Path) -> None:

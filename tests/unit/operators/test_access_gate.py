@@ -12,7 +12,7 @@ from airflow_provider_elementary.exceptions import AccessDeniedError
 from airflow_provider_elementary.hooks.store import ElementaryStoreHook
 from airflow_provider_elementary.operators.snapshot import ElementarySnapshotOperator
 from airflow_provider_elementary.sample import build_sample
-from airflow_provider_elementary.storage.records.report_log import newest_report
+from airflow_provider_elementary.storage.records.report_log import newest_reports
 from tests.support.connections import duckdb_file, local_store
 
 Connect = Callable[[str, Mapping[str, object]], str]
@@ -33,8 +33,7 @@ def test_the_report_of_a_refused_sync_is_stored(operator: ElementarySnapshotOper
     with pytest.raises(AccessDeniedError), operator._open_checked("dag/run/snapshot/-1"):
         pass
 
-    stored = newest_report(ElementaryStoreHook("store").repository)
-    assert stored is not None
+    [stored] = newest_reports(ElementaryStoreHook("store").repository, 1)
     assert stored.subject == "wide"
     assert "reads-outside-schema" in {finding.name for finding in stored.report.failed}
 

@@ -214,7 +214,7 @@ SELECT count(*) FROM dbt_tests t WHERE NOT EXISTS (SELECT 1 FROM elementary_test
 SELECT unique_id, regexp_extract(unique_id, '^[a-z]+\.([^.]+)', 1) AS package FROM dbt_models
 
 -- > allowed: dbt_models
-SELECT * EXCLUDE (compiled_code) FROM dbt_models LIMIT 5
+SELECT * EXCLUDE (meta) FROM dbt_models LIMIT 5
 
 -- > allowed: dbt_run_results
 SELECT strftime(generated_at::timestamp, '%Y-%m') AS month, sum(execution_time)/3600 AS hours FROM dbt_run_results GROUP BY 1

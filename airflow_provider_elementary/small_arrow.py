@@ -1,4 +1,4 @@
-"""Keeps small what Arrow loads and holds in the API server."""
+"""Keeps small what Arrow loads and holds."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ def keep_arrow_small() -> None:
     """Let Arrow take memory from the system's allocator, and start without pandas.
 
     Its own allocator keeps tens of MB for the threads that read rows. Its first value imports pandas, which takes 1 s
-    and 40 MB, for no view: Arrow looks for pandas once, finds none, and is shown it when anything else imports it, so
-    that what converts between the two works as before.
+    and 40 MB, for nothing here: Arrow looks for pandas once, finds none, and is shown it when anything else imports
+    it, so that what converts between the two works as before.
     """
     os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
     if "pandas" in sys.modules or any(isinstance(finder, _PandasLater) for finder in sys.meta_path):

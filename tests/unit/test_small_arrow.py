@@ -7,7 +7,7 @@ import pytest
 
 _ARROW_FIRST = """
 import sys
-from airflow_provider_elementary.page.small_arrow import keep_arrow_small, release_arrow
+from airflow_provider_elementary.small_arrow import keep_arrow_small, release_arrow
 
 release_arrow()
 assert "pyarrow" not in sys.modules
@@ -22,7 +22,7 @@ assert "pandas" not in sys.modules
 """
 _LATE = """
 import pyarrow as pa
-from airflow_provider_elementary.page.small_arrow import keep_arrow_small
+from airflow_provider_elementary.small_arrow import keep_arrow_small
 
 keep_arrow_small()
 assert pa.array(["a", None]).null_count == 1
@@ -31,7 +31,7 @@ import sys
 assert "pandas" not in sys.modules
 """
 _PANDAS_FIRST = """
-from airflow_provider_elementary.page.small_arrow import keep_arrow_small
+from airflow_provider_elementary.small_arrow import keep_arrow_small
 
 keep_arrow_small()
 """
