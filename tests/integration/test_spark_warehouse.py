@@ -19,9 +19,9 @@ from airflow_provider_elementary.hooks.elementary import ElementaryHook
 from airflow_provider_elementary.warehouses.source import WarehouseSource
 from tests.servers import HOST
 from tests.servers.spark import create_tables, thrift_server
-from tests.support.datasets import many_metrics, world_a, write_duckdb
+from tests.support.datasets import many_metrics, world_a
 from tests.support.little_project import World
-from tests.support.read_back import assert_reads_as
+from tests.support.read_back import assert_snapshot_is_as_from_duckdb
 
 pytest.importorskip("pyspark", reason="pip install pyspark, and a JDK of 17 or later")
 hive = pytest.importorskip("pyhive.hive", reason="pip install airflow-provider-elementary[spark]")
@@ -73,14 +73,8 @@ def source(loaded: None) -> Iterator[WarehouseSource]:
         yield opened
 
 
-def test_world_a_is_read_as_duckdb_reads_it(
-    source: WarehouseSource, world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = write_duckdb(world, tmp_path / "world.duckdb")
-    monkeypatch.setenv("AIRFLOW_CONN_DUCKDB", json.dumps({"conn_type": "duckdb", "host": str(path)}))
-    with ElementaryHook("duckdb").source() as other:
-        assert_reads_as(source, other)
-    assert source.rejections.to_list() == []
+def test_a_snapshot_of_world_a_is_as_from_duckdb(source: WarehouseSource, world: World, tmp_path: Path) -> None:
+    assert_snapshot_is_as_from_duckdb(source, world, tmp_path)
 
 
 def test_a_time_span_is_of_utc_whatever_the_server_zone(source: WarehouseSource, world: World) -> None:

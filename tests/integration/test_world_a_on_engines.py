@@ -1,6 +1,6 @@
 """A snapshot of world A is the same from an engine, or from a stand-in, as from DuckDB; for `make acceptance`.
 
-ClickHouse has this test beside its others.
+ClickHouse and Spark have this test beside their others.
 """
 
 from __future__ import annotations
