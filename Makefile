@@ -48,7 +48,7 @@ acceptance: $(READY)
 	ELEMENTARY_ODD_CELLS=$${ELEMENTARY_ODD_CELLS:-50} $(BIN)/pytest -o faulthandler_timeout=7200 tests/integration/test_odd_cells.py
 	$(BIN)/python -m tests.benchmarks races --rounds $${ELEMENTARY_RACES:-80}
 	if command -v radosgw ceph-osd ceph-mon > /dev/null; then $(BIN)/python -m tests.benchmarks races --rounds 20 --store ceph; fi
-	ELEMENTARY_ENGINES=1 $(BIN)/pytest -rs tests/integration/test_real_drivers.py -k world_a
+	ELEMENTARY_ENGINES=1 $(BIN)/pytest -rs tests/integration/test_world_a_on_engines.py
 	$(BIN)/uv pip install --quiet --python $(BIN)/python -e '.[spark]' pyspark
 	$(BIN)/pytest -rs tests/integration/test_spark.py tests/integration/test_spark_warehouse.py
 

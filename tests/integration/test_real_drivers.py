@@ -6,7 +6,6 @@ Each server speaks its warehouse's documented protocol over a DuckDB file: the d
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -22,9 +21,9 @@ from airflow_provider_elementary.source import read_all
 from airflow_provider_elementary.warehouses.source import WarehouseSource
 from tests.servers import HOST
 from tests.servers.engine import SECRET, Engine
-from tests.support.datasets import world_a, write_duckdb
+from tests.support.datasets import write_duckdb
 from tests.support.little_project import World, small_world
-from tests.support.read_back import assert_reads, assert_reads_as, assert_splits_at_the_microsecond, sorted_rows
+from tests.support.read_back import assert_reads, assert_splits_at_the_microsecond, sorted_rows
 from tests.support.wires import WIRES, Wire
 
 
@@ -113,16 +112,3 @@ def test_the_access_check_says_what_it_does_not_know(hook: Callable[..., Element
     assert findings["schema-readable"].status == "pass"
     assert findings["canary-reads"].status == "pass"
     assert findings["reads-outside-schema"].status == "unknown"
-
-
-@pytest.mark.skipif("ELEMENTARY_ENGINES" not in os.environ, reason="`make acceptance` sets ELEMENTARY_ENGINES")
-def test_world_a_is_read_as_duckdb_reads_it(
-    wire: Wire, shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = write_duckdb(world_a(shared), tmp_path / "world.duckdb")
-    monkeypatch.setenv("AIRFLOW_CONN_DUCKDB", json.dumps({"conn_type": "duckdb", "host": str(path)}))
-    with wire.serve(path) as (_, port):
-        connection = {"conn_type": f"elementary_{wire.key}", **wire.connection(port)}
-        monkeypatch.setenv("AIRFLOW_CONN_WIRE", json.dumps(connection))
-        with ElementaryHook("wire").source() as one, ElementaryHook("duckdb").source() as other:
-            assert_reads_as(one, other)

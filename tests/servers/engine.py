@@ -36,7 +36,7 @@ class Engine:
         manner = manner or next(each for each in MANNERS if each.adapter == adapter)
         self._duckdb = duckdb.connect()
         self._duckdb.execute(f"ATTACH '{path}' AS {DATABASE} (READ_ONLY)")
-        self._duckdb.execute("SET TimeZone = 'UTC'")
+        self._duckdb.execute("SET GLOBAL TimeZone = 'UTC'")
         self.connection = StrictConnection(replace(manner, arrow=True), self._duckdb, frozenset({SECRET}))
         self.scripted: dict[str, list[dict[str, Any]] | None] = {}
         #: What calls of the warehouse's API answer, where it has one beside SQL.

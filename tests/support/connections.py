@@ -25,10 +25,15 @@ def duckdb_file(path: Path) -> Connection:
     return {"conn_type": "duckdb", "host": str(path)}
 
 
-def postgres_reader(server: PostgresServer, database: str, schema: str = "elementary") -> Connection:
-    """Make a role that reads one schema of one database, and return its connection."""
+def postgres_reader(
+    server: PostgresServer, database: str, schema: str = "elementary", *, md5: bool = False
+) -> Connection:
+    """Make a role that reads one schema of one database, and return its connection.
+
+    :param md5: its password is kept as MD5, for a driver without SCRAM.
+    """
     role = f"reader_{database}"
-    password = server.create_role(role)
+    password = server.create_role(role, md5=md5)
     server.execute(
         f'GRANT CONNECT ON DATABASE "{database}" TO "{role}";'
         f'GRANT USAGE ON SCHEMA "{schema}" TO "{role}";'
