@@ -20,6 +20,8 @@ _MOST = 150
 _MANY = 10_000.0
 #: Where no earlier percentage shows: a half of two rows is then one of ten at the least.
 _UNKNOWN = 10.0
+#: Rows that were counted come in groups, as those of one import: this many vary as one does.
+_GROUP = 2.0
 #: Factors by which the number moves towards a percentage that needs more rows, or fewer: one odd day is no large table.
 _UP, _DOWN = 1.22, 0.95
 
@@ -53,7 +55,7 @@ class Granularity:
             is_shown = (known > 0) | (fewest > 0)
             counted = row_count[mine]
             # No percentage is of less than a row.
-            of = np.where(counted >= 1, counted, np.where(is_shown, needed, np.inf))
+            of = np.where(counted >= 1, np.maximum(counted / _GROUP, 1.0), np.where(is_shown, needed, np.inf))
             noise[mine] = 4 / np.sqrt(of)
             moved = np.where(fewest > known, np.minimum(fewest, _UP * known), np.maximum(fewest, _DOWN * known))
             self.rows[rows[mine]] = np.select([fewest == 0, known == 0], [known, fewest], moved)
