@@ -42,7 +42,7 @@ def thrift_server(directory: Path, heap: str = "1g") -> Iterator[int]:
         [*command, "spark-internal"],
         log=directory / "server.log",
         is_ready=lambda: is_listening(number),
-        ready_seconds=180,
+        ready_seconds=400,
         environment=environment,
         directory=directory,
     ):
