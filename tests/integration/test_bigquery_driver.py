@@ -15,19 +15,18 @@ from airflow_provider_elementary.access import AccessReport, check_access
 from airflow_provider_elementary.access.check.canaries import read_canaries as read_canaries
 from airflow_provider_elementary.access.check.canaries import read_nothing
 from airflow_provider_elementary.access.check.findings import Canary
-from airflow_provider_elementary.access.check.session import StatementFailedError, TransportFacts
+from airflow_provider_elementary.access.check.session import StatementFailedError
 from airflow_provider_elementary.warehouses.bigquery import BigQueryWarehouse
 from airflow_provider_elementary.warehouses.source import WarehouseSource
-from tests.servers import HOST
 from tests.servers.bigquery import bigquery_server
 from tests.servers.engine import SECRET, Engine
+from tests.support.connections import bigquery_warehouse
 from tests.support.datasets import write_duckdb
 from tests.support.drivers import DATABASE
 from tests.support.little_project import World, small_world
 from tests.support.read_back import assert_holds, assert_splits_at_the_microsecond
 
-bigquery = pytest.importorskip("google.cloud.bigquery", reason="pip install google-cloud-bigquery")
-credentials = pytest.importorskip("google.auth.credentials")
+pytest.importorskip("google.cloud.bigquery", reason="pip install google-cloud-bigquery")
 
 
 @pytest.fixture(scope="module")
@@ -49,13 +48,7 @@ def engine(server: tuple[Engine, int]) -> Engine:
 
 @pytest.fixture(scope="module")
 def warehouse(server: tuple[Engine, int]) -> Iterator[BigQueryWarehouse]:
-    client = bigquery.Client(
-        project=DATABASE,
-        credentials=credentials.AnonymousCredentials(),
-        client_options={"api_endpoint": f"http://{HOST}:{server[1]}"},
-    )
-    verified = TransportFacts(True, "TLSv1.3", True, "as if over https")
-    opened = BigQueryWarehouse(client, None, "elementary", DATABASE, verified)
+    opened = bigquery_warehouse(server[1])
     yield opened
     opened.close()
 

@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from airflow_provider_elementary.hooks.elementary import ElementaryHook
+from airflow_provider_elementary.warehouses.source import WarehouseSource
+from tests.servers.bigquery import bigquery_server
 from tests.servers.certificates import Certificates
 from tests.servers.redshift import redshift_gate
-from tests.support.connections import postgres_reader
+from tests.support.connections import bigquery_warehouse, postgres_reader
 from tests.support.datasets import load_world_a_postgres, world_a, write_duckdb, write_postgres
 from tests.support.little_project import World
 from tests.support.read_back import assert_snapshot_is_as_from_duckdb
@@ -68,6 +70,15 @@ def test_redshifts_driver_over_postgres(
         airflow_connection("reader", {**connection, "port": port, "conn_type": "elementary_redshift", "extra": {}})
         with ElementaryHook("reader").source() as source:
             assert_snapshot_is_as_from_duckdb(source, world, tmp_path)
+
+
+def test_bigquerys_client_over_duckdb(world: World, tmp_path: Path) -> None:
+    pytest.importorskip("google.cloud.bigquery", reason="pip install google-cloud-bigquery")
+    with (
+        bigquery_server(write_duckdb(world, tmp_path / "served.duckdb")) as (_, port),
+        WarehouseSource(bigquery_warehouse(port)) as source,
+    ):
+        assert_snapshot_is_as_from_duckdb(source, world, tmp_path)
 
 
 @pytest.mark.parametrize("wire", WIRES, ids=[wire.key for wire in WIRES])

@@ -13,11 +13,31 @@ from airflow_provider_elementary.snapshots.store_setup import KmsKey, create_sto
 from tests.support.signing import SIGNING_KEY, STORE_ID, create
 
 if TYPE_CHECKING:
+    from airflow_provider_elementary.warehouses.bigquery import BigQueryWarehouse
     from tests.servers.aws import AwsServer
     from tests.servers.postgres import PostgresServer
     from tests.servers.snowflake import SnowflakeServer
 
 Connection = dict[str, Any]
+
+
+def bigquery_warehouse(port: int) -> BigQueryWarehouse:
+    """Open, with Google's client, what a server of BigQuery's REST protocol on a port of this machine holds."""
+    from google.auth.credentials import AnonymousCredentials
+    from google.cloud import bigquery
+
+    from airflow_provider_elementary.access.check.session import TransportFacts
+    from airflow_provider_elementary.warehouses.bigquery import BigQueryWarehouse
+    from tests.servers import HOST
+    from tests.support.drivers import DATABASE
+
+    client = bigquery.Client(
+        project=DATABASE,
+        credentials=AnonymousCredentials(),
+        client_options={"api_endpoint": f"http://{HOST}:{port}"},
+    )
+    verified = TransportFacts(True, "TLSv1.3", True, "as if over https")
+    return BigQueryWarehouse(client, None, "elementary", DATABASE, verified)
 
 
 def duckdb_file(path: Path) -> Connection:
