@@ -187,15 +187,15 @@ def _built_elsewhere(engine: duckdb.DuckDBPyConnection, invocations: Sequence[st
     query = """
     WITH own AS (SELECT DISTINCT kind, subject FROM leveled WHERE invocation_id IN (SELECT unnest($invocations))),
     since AS (
-        SELECT kind, subject, min(seen_at - coalesce(ahead, INTERVAL 0 SECONDS)) AS at
+        SELECT kind, subject, min(seen_at - coalesce(ahead, INTERVAL 0 SECONDS)) AS moved_at
         FROM leveled LEFT JOIN commands USING (invocation_id)
         WHERE seen_at - coalesce(ahead, INTERVAL 0 SECONDS) > $last GROUP BY kind, subject
     )
-    SELECT CASE WHEN count(*) = count(at) THEN max(at) END FROM own LEFT JOIN since USING (kind, subject)
+    SELECT CASE WHEN count(*) = count(moved_at) THEN max(moved_at) END FROM own LEFT JOIN since USING (kind, subject)
     """
-    parameters = {"invocations": list(invocations), "last": last}
-    found: tuple[datetime | None] | None = engine.execute(query, parameters).fetchone()
-    return found[0] if found else None
+    # A result of which rows are left blocks the next query.
+    moved_at: datetime | None = engine.execute(query, {"invocations": list(invocations), "last": last}).fetchall()[0][0]
+    return moved_at
 
 
 def _checks(engine: duckdb.DuckDBPyConnection) -> dict[tuple[str, str], list[tuple[datetime, bool]]]:

@@ -171,6 +171,29 @@ class TestInvocations:
         assert found(dbt_invocations=invocations(0, 1, 2)) == []
 
 
+class TestJobs:
+    """A daily job that stops after 30 days beside an hourly one."""
+
+    AS_OF = MONDAY + timedelta(days=32)
+
+    def stopped(self, **rows: Sequence[dict[str, Any]]) -> list[Condition]:
+        nightly = [{**row, "job_name": "nightly"} for row in invocations(*(24 * day for day in range(30)))]
+        hourly = [{**row, "job_name": "hourly"} for row in invocations(*(number + 0.5 for number in range(24 * 32)))]
+        built = [run(day, hour=-3, invocation_id=f"run-{24 * day}") for day in range(30)]
+        given = {"dbt_invocations": [*nightly, *hourly], "dbt_run_results": [*built, *rows.pop("dbt_run_results", ())]}
+        return found(self.AS_OF, **given, **rows)
+
+    def test_one_that_stops_is_a_condition(self) -> None:
+        [condition] = [each for each in self.stopped() if each.state == "silent"]
+
+        assert (condition.subject, condition.holds) == ("job nightly", True)
+
+    def test_one_whose_models_another_job_builds_is_none(self) -> None:
+        moved = [run(30, invocation_id="run-720.5")]
+
+        assert [each for each in self.stopped(dbt_run_results=moved) if each.state == "silent"] == []
+
+
 def test_an_empty_schema_has_no_conditions() -> None:
     assert found() == []
     assert dbt_conditions(TableSource({})).conditions == ()
