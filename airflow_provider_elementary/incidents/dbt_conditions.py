@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
@@ -37,6 +37,9 @@ _FAMILIES: Mapping[str, Family] = {"run": "run", "source_freshness": "freshness"
 _FAILING: Mapping[str, Severity] = {"run": "critical", "test": "high", "source_freshness": "high"}
 #: The kinds of conditions that dbt's own results are evidence of.
 _KINDS = frozenset({"test", "run", "source_freshness", "invocation"})
+
+#: By how much clocks differ: what is dated later than the source has a wrong date.
+_CLOCKS = timedelta(minutes=15)
 
 _Key = tuple[str, str, str]
 
@@ -126,14 +129,17 @@ def dbt_conditions(
     by_id = {command.invocation_id: command for command in commands if command.invocation_id}
     with duckdb.connect(":memory:", config={"enable_external_access": "false"}) as engine:
         _register_results(engine, source, commands, missing, skips)
-        lists = read_lists(engine, commands, as_of)
+        latest = datetime.max if as_of is None else as_of + _CLOCKS
+        past = [command for command in commands if command.at <= latest]
+        lists = read_lists(engine, past, as_of)
+        unmarked = [at for at in _unmarked(engine) if at <= latest]
         found = [
             *(lists.ended(_of_row(row), by_id.get(row["invocation_id"])) for row in _rows_of_results(engine)),
-            *silence_conditions(commands, _unmarked(engine), as_of, partial(_built_elsewhere, engine)),
-            *stale_checks(_checks(engine), commands, as_of),
+            *silence_conditions(past, unmarked, as_of, partial(_built_elsewhere, engine)),
+            *stale_checks(_checks(engine, latest), past, as_of),
             *_of_invocations(commands, with_results),
         ]
-        good_at = {**_good_at(engine), **_newest(commands, with_results)}
+        good_at = {**_good_at(engine), **_newest(past, with_results)}
     ordered = sorted(found, key=lambda condition: (condition.started_at, condition.key))
     return DbtConditions(tuple(ordered), good_at, lists)
 
@@ -198,21 +204,25 @@ def _built_elsewhere(engine: duckdb.DuckDBPyConnection, invocations: Sequence[st
     return moved_at
 
 
-def _checks(engine: duckdb.DuckDBPyConnection) -> dict[tuple[str, str], list[tuple[datetime, bool]]]:
-    """Return when the freshness of each source was checked lately, UTC, and whether it was good."""
+def _checks(engine: duckdb.DuckDBPyConnection, latest: datetime) -> dict[tuple[str, str], list[tuple[datetime, bool]]]:
+    """Return when the freshness of each source was checked in the 60 days up to a time, UTC, and whether it was good."""
     query = """
-    SELECT
-        subject,
-        coalesce(nullif(full_table_name, ''), subject),
-        list({'at': seen_at - coalesce(ahead, INTERVAL 0 SECONDS), 'is_good': level = 'good'})
-    FROM leveled LEFT JOIN commands USING (invocation_id)
-    WHERE kind = 'source_freshness'
-        AND seen_at >= (SELECT max(seen_at) - INTERVAL 60 DAYS FROM leveled WHERE kind = 'source_freshness')
+    WITH checks AS (
+        SELECT
+            subject,
+            coalesce(nullif(full_table_name, ''), subject) AS checked_table,
+            seen_at - coalesce(ahead, INTERVAL 0 SECONDS) AS checked_at,
+            level = 'good' AS is_good
+        FROM leveled LEFT JOIN commands USING (invocation_id)
+        WHERE kind = 'source_freshness' AND checked_at <= $latest
+    )
+    SELECT subject, checked_table, list({'at': checked_at, 'is_good': is_good})
+    FROM checks WHERE checked_at >= (SELECT max(checked_at) - INTERVAL 60 DAYS FROM checks)
     GROUP BY ALL
     """
     return {
         (subject, table): [(check["at"], check["is_good"]) for check in checks]
-        for subject, table, checks in engine.sql(query).fetchall()
+        for subject, table, checks in engine.execute(query, {"latest": latest}).fetchall()
     }
 
 

@@ -112,7 +112,7 @@ def silence_conditions(
 ) -> Iterator[Condition]:
     """Yield the times in which no dbt command ran, and those in which a job of several did not run.
 
-    :param commands: the oldest first.
+    :param commands: the oldest first, up to ``as_of``.
     :param others: when results were written by commands that left no row of their own.
     :param as_of: the moment that the source is of, UTC; None where that is not known.
     :param built_elsewhere: returns since when everything that these commands built has results that are newer than a
@@ -128,7 +128,7 @@ def silence_conditions(
             jobs.setdefault(command.job, []).append(command)
     for job, own in jobs.items():
         mine = sorted({command.at for command in own})
-        for gap in find_gaps(mine, max(as_of or times[-1], times[-1])):
+        for gap in find_gaps(mine, as_of or times[-1]):
             if not _ran(times, gap):
                 # Then dbt as a whole is silent.
                 continue
@@ -150,14 +150,14 @@ def stale_checks(
     """Yield the times in which the freshness of a source was no longer checked while dbt ran.
 
     :param checks: by the id of a source and its table, when each check was made, UTC, and whether it was good.
-    :param commands: the oldest first.
+    :param commands: the oldest first, up to ``as_of``.
     :param as_of: the moment that the source is of, UTC; None where that is not known.
     """
     times = [command.at for command in commands]
     for (subject, table), found in checks.items():
         # Of two at one time the one that was not good counts.
         made = dict(sorted(found, key=lambda check: (check[0], not check[1])))
-        for gap in find_gaps(list(made), max(filter(None, (as_of, *times[-1:])), default=None)):
+        for gap in find_gaps(list(made), as_of or max(times, default=None)):
             # A check that was not good holds until the next one, and where dbt is silent nothing else is to be said.
             if not made[gap.last] or not _ran(times, gap):
                 continue

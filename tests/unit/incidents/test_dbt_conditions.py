@@ -129,6 +129,21 @@ class TestRunsAndFreshness:
         assert (condition.family, condition.severity) == ("freshness", severity)
 
 
+def test_a_check_dated_in_the_future_hides_none_that_is_missing() -> None:
+    days = [
+        {"unique_id": "source.shop.raw", "status": "pass", "created_at": MONDAY + timedelta(days=day)}
+        for day in [*range(20), 20_000]
+    ]
+
+    [condition] = found(
+        MONDAY + timedelta(days=25),
+        dbt_source_freshness_results=days,
+        dbt_invocations=invocations(*(24 * day + 1 for day in range(25))),
+    )
+
+    assert (condition.state, condition.holds) == ("not checked", True)
+
+
 def invocations(*hours: float, command: str = "build") -> list[dict[str, Any]]:
     """Return dbt commands at these hours after Monday."""
     return [
@@ -151,6 +166,14 @@ class TestInvocations:
         [condition] = found(MONDAY + timedelta(days=20), dbt_invocations=invocations(*self.DAILY))
 
         assert condition.holds
+
+    @pytest.mark.parametrize("ahead", [timedelta(hours=20), timedelta(days=20_000)])
+    def test_a_command_dated_in_the_future_hides_no_silence(self, ahead: timedelta) -> None:
+        as_of = MONDAY + timedelta(days=20)
+        wrong = {"invocation_id": "wrong", "created_at": as_of + ahead, "command": "build"}
+        rows = invocations(*self.DAILY)
+
+        assert found(as_of, dbt_invocations=[*rows, wrong]) == found(as_of, dbt_invocations=rows)
 
     def test_a_weekend_that_is_always_free_is_no_condition(self) -> None:
         hours = [24.0 * day for day in range(40) if day % 7 < 5]
@@ -176,17 +199,22 @@ class TestJobs:
 
     AS_OF = MONDAY + timedelta(days=32)
 
-    def stopped(self, **rows: Sequence[dict[str, Any]]) -> list[Condition]:
+    def stopped(self, *others: dict[str, Any], **rows: Sequence[dict[str, Any]]) -> list[Condition]:
         nightly = [{**row, "job_name": "nightly"} for row in invocations(*(24 * day for day in range(30)))]
         hourly = [{**row, "job_name": "hourly"} for row in invocations(*(number + 0.5 for number in range(24 * 32)))]
         built = [run(day, hour=-3, invocation_id=f"run-{24 * day}") for day in range(30)]
-        given = {"dbt_invocations": [*nightly, *hourly], "dbt_run_results": [*built, *rows.pop("dbt_run_results", ())]}
+        given = {"dbt_invocations": [*nightly, *hourly, *others], "dbt_run_results": [*built, *rows.pop("dbt_run_results", ())]}
         return found(self.AS_OF, **given, **rows)
 
     def test_one_that_stops_is_a_condition(self) -> None:
         [condition] = [each for each in self.stopped() if each.state == "silent"]
 
         assert (condition.subject, condition.holds) == ("job nightly", True)
+
+    def test_a_command_dated_in_the_future_does_not_retire_it(self) -> None:
+        wrong = {"invocation_id": "wrong", "created_at": self.AS_OF + timedelta(days=20_000), "job_name": "hourly"}
+
+        assert self.stopped(wrong) == self.stopped()
 
     def test_one_whose_models_another_job_builds_is_none(self) -> None:
         moved = [run(30, invocation_id="run-720.5")]
