@@ -132,14 +132,14 @@ def dbt_conditions(
         latest = datetime.max if as_of is None else as_of + _CLOCKS
         past = [command for command in commands if command.at <= latest]
         lists = read_lists(engine, past, as_of)
-        unmarked = [at for at in _unmarked(engine) if at <= latest]
+        unmarked = [at for at in _unmarked(engine, past) if at <= latest]
         found = [
             *(lists.ended(_of_row(row), by_id.get(row["invocation_id"])) for row in _rows_of_results(engine)),
             *silence_conditions(past, unmarked, as_of, partial(_built_elsewhere, engine)),
             *stale_checks(_checks(engine, latest), past, as_of),
             *_of_invocations(commands, with_results),
         ]
-        good_at = {**_good_at(engine), **_newest(past, with_results)}
+        good_at = {**_good_at(engine), **_newest(past, with_results, unmarked)}
     ordered = sorted(found, key=lambda condition: (condition.started_at, condition.key))
     return DbtConditions(tuple(ordered), good_at, lists)
 
@@ -179,13 +179,17 @@ def _rows_of_results(engine: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
     return rows
 
 
-def _unmarked(engine: duckdb.DuckDBPyConnection) -> list[datetime]:
-    """Return when each command wrote its newest result that has no row in ``dbt_invocations``."""
+def _unmarked(engine: duckdb.DuckDBPyConnection, commands: Sequence[Command]) -> list[datetime]:
+    """Return when each command without a row in ``dbt_invocations`` wrote its newest result.
+
+    In UTC, if sessions still have the zone of the newest of the other commands; in their own zone without any.
+    """
     query = """
     SELECT max(seen_at) FROM leveled ANTI JOIN commands USING (invocation_id)
     WHERE invocation_id IS NOT NULL GROUP BY invocation_id
     """
-    return [row[0] for row in engine.sql(query).fetchall()]
+    ahead = commands[-1].ahead if commands else timedelta(0)
+    return [seen_at - ahead for (seen_at,) in engine.sql(query).fetchall()]
 
 
 def _built_elsewhere(engine: duckdb.DuckDBPyConnection, invocations: Sequence[str], last: datetime) -> datetime | None:
@@ -234,14 +238,17 @@ def _good_at(engine: duckdb.DuckDBPyConnection) -> dict[_Key, datetime]:
     }
 
 
-def _newest(commands: Iterable[Command], with_results: Collection[str | None]) -> dict[_Key, datetime]:
+def _newest(
+    commands: Sequence[Command], with_results: Collection[str | None], unmarked: Sequence[datetime]
+) -> dict[_Key, datetime]:
     """Return what ends the conditions of commands that do not run, or that record nothing."""
     found: dict[_Key, datetime] = {}
     for command in commands:
-        found["invocation", "silence", PROJECT] = command.at
         found["invocation", f"job {command.job}", PROJECT] = command.at
         if command.invocation_id in with_results:
             found["invocation", f"dbt {command.name}", PROJECT] = command.at
+    if times := [*(command.at for command in commands), *unmarked]:
+        found["invocation", "silence", PROJECT] = max(times)
     return found
 
 

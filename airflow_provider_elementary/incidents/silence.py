@@ -113,13 +113,14 @@ def silence_conditions(
     """Yield the times in which no dbt command ran, and those in which a job of several did not run.
 
     :param commands: the oldest first, up to ``as_of``.
-    :param others: when results were written by commands that left no row of their own.
+    :param others: when results were written by commands that left no row of their own: in UTC, or in an unknown zone
+        where there are no ``commands``.
     :param as_of: the moment that the source is of, UTC; None where that is not known.
     :param built_elsewhere: returns since when everything that these commands built has results that are newer than a
         time; None while something has none.
     """
     times = sorted({*(command.at for command in commands), *others})
-    for gap in find_gaps(times, as_of):
+    for gap in find_gaps(times, as_of if commands else None):
         title = f"No dbt command ran after {minute_in_utc(gap.last)}"
         yield gap.of(_missed("silence", "silent", "high", title, gap), "dbt command")
     jobs: dict[str, list[Command]] = {}

@@ -175,6 +175,25 @@ class TestInvocations:
 
         assert found(as_of, dbt_invocations=[*rows, wrong]) == found(as_of, dbt_invocations=rows)
 
+    def test_results_without_commands_are_corrected_by_the_zone_of_the_newest(self) -> None:
+        ahead = timedelta(hours=9)
+        rows = [
+            {**row, "created_at": row["created_at"] + ahead, "generated_at": row["created_at"].isoformat()}
+            for row in invocations(*self.DAILY)
+        ]
+        built = run(12, invocation_id="unmarked", created_at=MONDAY + timedelta(days=12) + ahead)
+
+        [condition] = found(MONDAY + timedelta(days=14, hours=1), dbt_invocations=rows, dbt_run_results=[built])
+
+        assert condition.title == "No dbt command ran after 2026-11-14 06:00 UTC"
+
+    def test_results_alone_whose_zone_is_unknown_are_no_silence_until_now(self) -> None:
+        built = [run(day, invocation_id=f"run-{day}") for day in (*range(12), *range(14, 26))]
+
+        [condition] = found(MONDAY + timedelta(days=40), dbt_run_results=built)
+
+        assert condition.ended_at == built[12]["created_at"]
+
     def test_a_weekend_that_is_always_free_is_no_condition(self) -> None:
         hours = [24.0 * day for day in range(40) if day % 7 < 5]
 

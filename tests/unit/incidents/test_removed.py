@@ -139,3 +139,12 @@ class TestDeletedHistory:
         [ended] = read(34, listed(OLD), elementary_test_results=[], dbt_invocations=[command(33)]).since(known)
 
         assert ended.ended_at == MONDAY + timedelta(days=33, hours=3)
+
+    def test_a_silence_ends_with_results_of_a_command_that_left_no_row(self) -> None:
+        silent = [command(day) for day in range(30)]
+        known = read(32, listed(OLD), elementary_test_results=[], dbt_invocations=silent).conditions
+        rows = [result(33, "pass", test=OLD, invocation_id="unmarked")]
+
+        [ended] = read(34, listed(OLD), elementary_test_results=rows, dbt_invocations=silent[-1:]).since(known)
+
+        assert ended.ended_at == MONDAY + timedelta(days=33)
