@@ -80,8 +80,12 @@ class DbtConditions:
                 found.pop(same.condition_id, None)
                 same = replace(same, table=known.table, title=known.title)
             if same is not None:
-                # What was seen to be gone at a moment stays so until it has a result.
-                is_gone = known.state == REMOVED and same.last_seen <= known.last_seen
+                # What was seen to be gone at a moment stays so until it is listed or has a result.
+                is_gone = (
+                    known.state == REMOVED
+                    and same.last_seen <= known.last_seen
+                    and not (same.holds and self.lists.is_listed(known.subject))
+                )
                 found[known.condition_id] = known if is_gone else same
             elif known.holds:
                 later = next((each for each in by_key[known.key] if _overlap(known, each)), None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from airflow_provider_elementary.elementary_schema.nodes import ARTIFACTS
@@ -43,6 +44,18 @@ class ProjectLists:
     is_single: bool
     as_of: datetime | None
 
+    def is_listed(self, subject: str) -> bool:
+        """Return whether the project lists a test or node."""
+        return subject in self.ids.get(subject.partition(".")[0], ())
+
+    def is_missing(self, subject: str) -> bool:
+        """Return whether the project lists others of the same kind and dbt package, and not this one."""
+        return _package(subject) in self._packages and not self.is_listed(subject)
+
+    @cached_property
+    def _packages(self) -> frozenset[tuple[str, ...]]:
+        return frozenset(_package(subject) for listed in self.ids.values() for subject in listed)
+
     def ended(self, condition: Condition, evidence_of: Command | None = None) -> Condition:
         """Return the condition, over if its subject is no longer in the project, and as it is where nothing says so.
 
@@ -51,14 +64,14 @@ class ProjectLists:
         :param evidence_of: the command that its newest evidence is of; None where that is not known.
         """
         kind = condition.subject.partition(".")[0]
-        listed = self.ids.get(kind)
         first = self.first_seen.get(condition.subject, condition.started_at)
         if (
             not condition.holds
             or condition.kind not in ("test", "run", "source_freshness")
-            or listed is None
-            or condition.subject in listed
+            or not self.is_missing(condition.subject)
             or self.command is None
+            # Without the name of a project, commands of two projects look the same.
+            or not self.command.scope[0]
             or not self._is_later(condition, self.command, evidence_of)
             # Where artifacts were no longer written when it began, they do not know it.
             or self.uploaded_at is None
@@ -108,6 +121,11 @@ def read_lists(engine: duckdb.DuckDBPyConnection, commands: Sequence[Command], a
         is_single=len({command.scope for command in building}) == 1,
         as_of=as_of,
     )
+
+
+def _package(subject: str) -> tuple[str, ...]:
+    """Return the kind and the dbt package of a test or node."""
+    return tuple(subject.split(".")[:2])
 
 
 def _time(text: str) -> datetime | None:

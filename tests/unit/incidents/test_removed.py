@@ -61,9 +61,11 @@ class TestTests:
             (2, listed(KEPT, generated_at="2026-10-01 06:00:00"), {}),
             (2, listed(KEPT), {"dbt_invocations": [command(0), command(1, project_name="other")]}),
             (2, listed(KEPT), {"dbt_invocations": [command(0), command(1, target_schema="ci")]}),
+            (2, listed("test.other.unique_id"), {}),
+            (2, listed(KEPT), {"dbt_invocations": [command(0, project_name=""), command(1, project_name="")]}),
             (2, listed(KEPT), {"dbt_invocations": [command(0), command(1, command="docs generate")]}),
         ],
-        ids=["no later", "no list", "undated list", "older list", "other project", "other target", "no build"],
+        ids=["no later", "no list", "undated list", "older list", "other project", "other target", "other package", "no name", "no build"],
     )
     def test_without_evidence_it_holds(self, days: int, tests: list[dict[str, Any]], changes: Any) -> None:
         assert only(read(days, tests, **changes)).holds
@@ -75,6 +77,13 @@ class TestTests:
         [meanwhile] = read(9, listed(KEPT), dbt_invocations=[command(0), command(8, target_schema="ci")]).since(first)
 
         assert later == meanwhile == first[0]
+
+    def test_a_failing_test_that_is_listed_again_holds_again(self) -> None:
+        first = read(2, listed(KEPT)).conditions
+
+        [again] = read(4, listed(OLD, KEPT)).since(first)
+
+        assert (again.holds, again.state) == (True, "fail")
 
     def test_a_test_that_comes_back_and_fails_holds_again(self) -> None:
         first = read(2, listed(KEPT)).conditions
