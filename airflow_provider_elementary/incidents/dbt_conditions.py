@@ -13,10 +13,18 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_elementary.elementary_schema.newest import newest_sql
 from airflow_provider_elementary.elementary_schema.nodes import ARTIFACTS, PLACE_COLUMNS, TEST_PREFIX
 from airflow_provider_elementary.elementary_schema.statuses import level_sql, meaning_of, rank_sql, status_sql
-from airflow_provider_elementary.incidents.conditions import PROJECT, REMOVED, Condition, Family, Severity, test_family
+from airflow_provider_elementary.incidents.conditions import (
+    NO_LONGER_EXPECTED,
+    PROJECT,
+    REMOVED,
+    Condition,
+    Family,
+    Severity,
+    test_family,
+)
 from airflow_provider_elementary.incidents.dbt_commands import COMMAND_COLUMNS, Command, commands_of
 from airflow_provider_elementary.incidents.removed import ProjectLists, read_lists
-from airflow_provider_elementary.incidents.silence import silence_conditions, stale_checks
+from airflow_provider_elementary.incidents.silence import NOT_CHECKED, RETIRED, SILENT, silence_conditions, stale_checks
 from airflow_provider_elementary.project.executions import EXECUTIONS_SQL, PLACED, register_executions
 from airflow_provider_elementary.project.reading import READ, read_rows
 from airflow_provider_elementary.source import Source
@@ -72,21 +80,22 @@ class DbtConditions:
             for each in self.conditions
             if each.kind != "invocation" and each.table in (PROJECT, each.subject)
         }
-        for known in before:
-            if known.kind not in _KINDS:
-                continue
+        earlier = sorted((each for each in before if each.kind in _KINDS), key=lambda each: each.started_at)
+        for known in earlier:
             same = found.get(known.condition_id)
             if same is None and (same := unplaced.get((known.kind, known.subject, known.started_at))) is not None:
                 found.pop(same.condition_id, None)
                 same = replace(same, table=known.table, title=known.title)
-            if same is not None:
-                # What was seen to be gone at a moment stays so until it is listed or has a result.
-                is_gone = (
-                    known.state == REMOVED
-                    and same.last_seen <= known.last_seen
-                    and not (same.holds and self.lists.is_listed(known.subject))
-                )
-                found[known.condition_id] = known if is_gone else same
+            if same is not None and known.state == REMOVED:
+                if same.last_seen > known.last_seen:
+                    again = _again(known, same, earlier)
+                    found |= {known.condition_id: known, again.condition_id: again}
+                else:
+                    # What was seen to be gone at a moment stays so until it is listed.
+                    is_back = same.holds and self.lists.is_listed(known.subject)
+                    found[known.condition_id] = same if is_back else known
+            elif same is not None:
+                found[known.condition_id] = same
             elif known.holds:
                 later = next((each for each in by_key[known.key] if _overlap(known, each)), None)
                 if later is not None:
@@ -101,7 +110,17 @@ class DbtConditions:
             return replace(later, started_at=known.started_at, times=max(known.times, later.times))
         if good_at is not None and good_at > known.last_seen:
             return replace(known, ended_at=good_at)
+        retired_at, as_of = known.last_seen + RETIRED, self.lists.as_of
+        if known.state in (SILENT, NOT_CHECKED) and as_of is not None and as_of >= retired_at:
+            return replace(known, ended_at=retired_at, state=NO_LONGER_EXPECTED)
         return self.lists.ended(known)
+
+
+def _again(removed: Condition, newer: Condition, earlier: Iterable[Condition]) -> Condition:
+    """Return the condition of what was removed, came back and is not good: a new one, known or not."""
+    starts = (each.started_at for each in earlier if each.key == removed.key)
+    known = (start for start in starts if removed.last_seen < start <= newer.last_seen)
+    return replace(newer, started_at=min(known, default=newer.last_seen))
 
 
 def _overlap(known: Condition, later: Condition) -> bool:
@@ -136,11 +155,12 @@ def dbt_conditions(
         latest = datetime.max if as_of is None else as_of + _CLOCKS
         past = [command for command in commands if command.at <= latest]
         lists = read_lists(engine, past, as_of)
+        checks = {key: made for key, made in _checks(engine, latest).items() if not lists.is_missing(key[0])}
         unmarked = [at for at in _unmarked(engine, past) if at <= latest]
         found = [
             *(lists.ended(_of_row(row), by_id.get(row["invocation_id"])) for row in _rows_of_results(engine)),
             *silence_conditions(past, unmarked, as_of, partial(_built_elsewhere, engine)),
-            *stale_checks(_checks(engine, latest), past, as_of),
+            *stale_checks(checks, past, as_of),
             *_of_invocations(commands, with_results),
         ]
         good_at = {**_good_at(engine), **_newest(past, with_results, unmarked)}
@@ -197,15 +217,19 @@ def _unmarked(engine: duckdb.DuckDBPyConnection, commands: Sequence[Command]) ->
 
 
 def _built_elsewhere(engine: duckdb.DuckDBPyConnection, invocations: Sequence[str], last: datetime) -> datetime | None:
-    """Return since when all that some commands built and tested has results newer than a time; None where not."""
+    """Return since when all that some commands built and tested, in the same tables, has results newer than a time."""
     query = """
-    WITH own AS (SELECT DISTINCT kind, subject FROM leveled WHERE invocation_id IN (SELECT unnest($invocations))),
+    WITH own AS (
+        SELECT DISTINCT kind, subject, full_table_name FROM leveled
+        WHERE invocation_id IN (SELECT unnest($invocations))
+    ),
     since AS (
-        SELECT kind, subject, min(seen_at - coalesce(ahead, INTERVAL 0 SECONDS)) AS moved_at
+        SELECT kind, subject, full_table_name, min(seen_at - coalesce(ahead, INTERVAL 0 SECONDS)) AS moved_at
         FROM leveled LEFT JOIN commands USING (invocation_id)
-        WHERE seen_at - coalesce(ahead, INTERVAL 0 SECONDS) > $last GROUP BY kind, subject
+        WHERE seen_at - coalesce(ahead, INTERVAL 0 SECONDS) > $last GROUP BY ALL
     )
-    SELECT CASE WHEN count(*) = count(moved_at) THEN max(moved_at) END FROM own LEFT JOIN since USING (kind, subject)
+    SELECT CASE WHEN count(*) = count(moved_at) THEN max(moved_at) END
+    FROM own LEFT JOIN since USING (kind, subject, full_table_name)
     """
     # A result of which rows are left blocks the next query.
     moved_at: datetime | None = engine.execute(query, {"invocations": list(invocations), "last": last}).fetchall()[0][0]
@@ -213,7 +237,7 @@ def _built_elsewhere(engine: duckdb.DuckDBPyConnection, invocations: Sequence[st
 
 
 def _checks(engine: duckdb.DuckDBPyConnection, latest: datetime) -> dict[tuple[str, str], list[tuple[datetime, bool]]]:
-    """Return when the freshness of each source was checked in the 60 days up to a time, UTC, and whether it was good."""
+    """Return when each source was checked in the 60 days up to a time, UTC, and whether it was good."""
     query = """
     WITH checks AS (
         SELECT

@@ -13,6 +13,8 @@ from airflow_provider_elementary.incidents.dbt_commands import Command
 from airflow_provider_elementary.times import before, minute_in_utc
 from airflow_provider_elementary.words import duration
 
+#: States of the conditions.
+SILENT, NOT_CHECKED = "silent", "not checked"
 #: The longest time between two runs of this long before is usual, if there are enough of them.
 _USUAL = timedelta(days=14)
 _KNOWN = 10
@@ -23,7 +25,7 @@ _SAME_HOUR = timedelta(minutes=90)
 #: What is late by less is not missed; by the week, what is late by more is.
 _SHORTEST, _LONGEST = timedelta(hours=6), timedelta(days=1)
 #: After this long nothing is expected any more: a project or a job was retired.
-_RETIRED = timedelta(days=28)
+RETIRED = timedelta(days=28)
 
 
 @dataclass(frozen=True)
@@ -47,8 +49,8 @@ class Gap:
         :param condition: says what did not come.
         :param what: names it, for the evidence.
         """
-        is_retired = self.until - self.last > _RETIRED
-        end = self.last + _RETIRED if is_retired else self.until
+        is_retired = self.until - self.last > RETIRED
+        end = self.last + RETIRED if is_retired else self.until
         evidence = (
             f"the last {what} was at {minute_in_utc(self.last)}, and before, the next one came within "
             f"{duration(self.due_at - self.last)}; nothing for {duration(end - self.last)}"
@@ -122,7 +124,7 @@ def silence_conditions(
     times = sorted({*(command.at for command in commands), *others})
     for gap in find_gaps(times, as_of if commands else None):
         title = f"No dbt command ran after {minute_in_utc(gap.last)}"
-        yield gap.of(_missed("silence", "silent", "high", title, gap), "dbt command")
+        yield gap.of(_missed("silence", SILENT, "high", title, gap), "dbt command")
     jobs: dict[str, list[Command]] = {}
     for command in commands:
         if command.job:
@@ -137,10 +139,10 @@ def silence_conditions(
             moved_at = built_elsewhere(recent, gap.last)
             if moved_at is not None and moved_at < gap.until:
                 gap = replace(gap, until=moved_at, is_over=True)
-                if gap.until - gap.last <= (_expected(mine, mine.index(gap.last)) or (_RETIRED,))[0]:
+                if gap.until - gap.last <= (_expected(mine, mine.index(gap.last)) or (RETIRED,))[0]:
                     continue
             title = f"The job {job} did not run after {minute_in_utc(gap.last)}"
-            yield gap.of(_missed(f"job {job}", "silent", "normal", title, gap), "invocation of this job")
+            yield gap.of(_missed(f"job {job}", SILENT, "normal", title, gap), "invocation of this job")
 
 
 def stale_checks(
@@ -163,7 +165,7 @@ def stale_checks(
             if not made[gap.last] or not _ran(times, gap):
                 continue
             title = f"The freshness of {table} was not checked after {minute_in_utc(gap.last)}"
-            condition = _missed(subject, "not checked", "normal", title, gap)
+            condition = _missed(subject, NOT_CHECKED, "normal", title, gap)
             found_of = replace(condition, kind="source_freshness", table=table, family="freshness")
             yield gap.of(found_of, "check, which was good,")
 

@@ -220,7 +220,8 @@ def track_incidents(
         named = next((homes[each.condition_id] for each in group if each.condition_id in homes), None)
         # One that is resolved is never reopened.
         is_open = named is not None and (named not in known_by_id or known_by_id[named].status == "open")
-        fallback = named if named is not None and is_open else _incident_id(group)
+        new = [each for each in group if each.condition_id not in homes]
+        fallback = named if named is not None and is_open else _incident_id(new or group)
         for condition in group:
             members[homes.get(condition.condition_id, fallback)].append(condition)
     found = [

@@ -222,7 +222,10 @@ class TestJobs:
         nightly = [{**row, "job_name": "nightly"} for row in invocations(*(24 * day for day in range(30)))]
         hourly = [{**row, "job_name": "hourly"} for row in invocations(*(number + 0.5 for number in range(24 * 32)))]
         built = [run(day, hour=-3, invocation_id=f"run-{24 * day}") for day in range(30)]
-        given = {"dbt_invocations": [*nightly, *hourly, *others], "dbt_run_results": [*built, *rows.pop("dbt_run_results", ())]}
+        given = {
+            "dbt_invocations": [*nightly, *hourly, *others],
+            "dbt_run_results": [*built, *rows.pop("dbt_run_results", ())],
+        }
         return found(self.AS_OF, **given, **rows)
 
     def test_one_that_stops_is_a_condition(self) -> None:
@@ -239,6 +242,17 @@ class TestJobs:
         moved = [run(30, invocation_id="run-720.5")]
 
         assert [each for each in self.stopped(dbt_run_results=moved) if each.state == "silent"] == []
+
+    @pytest.mark.parametrize(("schema", "expected"), [("core", False), ("dev", True)])
+    def test_one_whose_tables_others_test_in_another_schema_is_one(self, schema: str, *, expected: bool) -> None:
+        tested = [result(day, "pass", hour=-3, invocation_id=f"run-{24 * day}") for day in range(30)]
+        elsewhere = result(30, "pass", invocation_id="run-720.5", schema_name=schema)
+
+        conditions = self.stopped(
+            dbt_run_results=[run(30, invocation_id="run-720.5")], elementary_test_results=[*tested, elsewhere]
+        )
+
+        assert ("job nightly" in [each.subject for each in conditions]) == expected
 
 
 def test_an_empty_schema_has_no_conditions() -> None:

@@ -10,6 +10,8 @@ import pytest
 
 from airflow_provider_elementary.incidents.conditions import Condition
 from airflow_provider_elementary.incidents.dbt_conditions import DbtConditions, dbt_conditions
+from airflow_provider_elementary.incidents.tracking import track_incidents
+from airflow_provider_elementary.project.lineage import Lineage
 from tests.support.dbt_project import MONDAY, project, result, run
 
 OLD, KEPT = "test.shop.not_null_orders_id", "test.shop.unique_orders_id"
@@ -65,7 +67,17 @@ class TestTests:
             (2, listed(KEPT), {"dbt_invocations": [command(0, project_name=""), command(1, project_name="")]}),
             (2, listed(KEPT), {"dbt_invocations": [command(0), command(1, command="docs generate")]}),
         ],
-        ids=["no later", "no list", "undated list", "older list", "other project", "other target", "other package", "no name", "no build"],
+        ids=[
+            "no later",
+            "no list",
+            "undated list",
+            "older list",
+            "other project",
+            "other target",
+            "other package",
+            "no name",
+            "no build",
+        ],
     )
     def test_without_evidence_it_holds(self, days: int, tests: list[dict[str, Any]], changes: Any) -> None:
         assert only(read(days, tests, **changes)).holds
@@ -85,13 +97,30 @@ class TestTests:
 
         assert (again.holds, again.state) == (True, "fail")
 
-    def test_a_test_that_comes_back_and_fails_holds_again(self) -> None:
+    def test_a_test_that_comes_back_and_fails_is_a_new_condition(self) -> None:
         first = read(2, listed(KEPT)).conditions
-        rows = [result(day, "fail", test=OLD, invocation_id=f"c{day}") for day in (0, 3)]
 
-        [again] = read(4, listed(OLD, KEPT), elementary_test_results=rows).since(first)
+        removed, again = self.failing(0, 3).since(first)
+        later = self.failing(0, 3, 4).since([again, removed])
 
-        assert (again.holds, again.times) == (True, 2)
+        assert [removed] == list(first)
+        assert (again.holds, again.started_at) == (True, MONDAY + timedelta(days=3))
+        assert [each.condition_id for each in later] == [removed.condition_id, again.condition_id]
+        assert later[1].last_seen == MONDAY + timedelta(days=4)
+
+    def test_a_test_that_comes_back_and_fails_is_a_new_incident(self) -> None:
+        first = track_incidents(read(2, listed(KEPT)).conditions, Lineage())
+
+        [new, old] = track_incidents(
+            self.failing(0, 1).since([each for known in first for each in known.conditions]), Lineage(), first
+        )
+
+        assert (new.transition, new.follows) == ("opened", old.incident_id)
+        assert old.conditions == first[0].conditions
+
+    def failing(self, *days: int) -> DbtConditions:
+        rows = [result(day, "fail", test=OLD, invocation_id=f"c{day}") for day in days]
+        return read(max(days) + 1, listed(OLD, KEPT), elementary_test_results=rows)
 
 
 def test_a_renamed_model_ends_the_conditions_of_its_old_name() -> None:
@@ -114,6 +143,20 @@ def test_a_source_that_left_the_project_is_no_longer_late() -> None:
     found = read(2, listed(OLD), "pass", dbt_sources=sources, dbt_source_freshness_results=checks)
 
     assert (only(found).kind, only(found).state) == ("source_freshness", "removed")
+
+
+def test_a_source_that_left_the_project_is_not_expected_to_be_checked() -> None:
+    checks = [
+        {"unique_id": "source.shop.raw", "status": "pass", "created_at": MONDAY + timedelta(days=day)}
+        for day in range(20)
+    ]
+    sources = [{"unique_id": "source.shop.web", "identifier": "events", "generated_at": _STAMP}]
+
+    found = read(25, listed(OLD), "pass", dbt_sources=sources, dbt_source_freshness_results=checks)
+    unlisted = read(25, listed(OLD), "pass", dbt_source_freshness_results=checks)
+
+    assert [each.state for each in found.conditions] == []
+    assert [each.state for each in unlisted.conditions] == ["not checked"]
 
 
 class TestDeletedHistory:
@@ -157,3 +200,13 @@ class TestDeletedHistory:
         [ended] = read(34, listed(OLD), elementary_test_results=rows, dbt_invocations=silent[-1:]).since(known)
 
         assert ended.ended_at == MONDAY + timedelta(days=33)
+
+    def test_a_silence_of_which_nothing_more_comes_ends_after_four_weeks(self) -> None:
+        silent = [command(day) for day in range(30)]
+        known = read(33, listed(OLD), elementary_test_results=[], dbt_invocations=silent).conditions
+
+        [still] = read(60, [], elementary_test_results=[], dbt_invocations=[]).since(known)
+        [ended] = read(62, [], elementary_test_results=[], dbt_invocations=[]).since(known)
+
+        assert still.holds
+        assert (ended.ended_at, ended.state) == (known[0].last_seen + timedelta(days=28), "no longer expected")
