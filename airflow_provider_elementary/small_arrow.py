@@ -11,14 +11,18 @@ from threading import get_ident
 from types import ModuleType
 
 
-def keep_arrow_small() -> None:
-    """Let Arrow take memory from the system's allocator, and start without pandas.
-
-    Its own allocator keeps tens of MB for the threads that read rows. Its first value imports pandas, which takes 1 s
-    and 40 MB, for nothing here: Arrow looks for pandas once, finds none, and is shown it when anything else imports
-    it, so that what converts between the two works as before.
-    """
+def use_system_allocator() -> None:
+    """Let Arrow take memory from the system's allocator: its own keeps tens of MB for the threads that read rows."""
     os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
+
+
+def start_without_pandas() -> None:
+    """Let Arrow start without pandas, which its first value imports: 1 s and 40 MB, for nothing in a command.
+
+    Arrow looks for pandas once, finds none, and is shown it when anything else imports it. Conversions of tables then
+    work, but values that are NaT or NA stay unknown to Arrow: only for a process in which no other code converts.
+    """
+    use_system_allocator()
     if "pandas" in sys.modules or any(isinstance(finder, _PandasLater) for finder in sys.meta_path):
         return
     finder = _PandasLater()

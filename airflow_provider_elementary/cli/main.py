@@ -26,7 +26,7 @@ from airflow_provider_elementary.cli.progress import progress_lines
 from airflow_provider_elementary.cli.query_history import add_query_history
 from airflow_provider_elementary.cli.snapshots import add_snapshot
 from airflow_provider_elementary.cli.store import add_keys_actions, add_store_actions
-from airflow_provider_elementary.small_arrow import keep_arrow_small
+from airflow_provider_elementary.small_arrow import start_without_pandas
 from airflow_provider_elementary.words import did_you_mean
 
 
@@ -66,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(parsed: argparse.Namespace) -> int:
     command: Callable[[argparse.Namespace], int | None] = parsed.command
-    keep_arrow_small()
+    start_without_pandas()
     try:
         # A server runs until its client goes.
         with nullcontext() if getattr(parsed, "is_server", False) else progress_lines():
@@ -113,7 +113,7 @@ class ExactParser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Raise the error, where argparse would end the process."""
         # What is wrong, and the choices, are quoted.
-        wrong, *choices = re.findall(r"'([^']*)'", message) if "invalid choice" in message else [""]
+        wrong, *choices = re.findall(r"'([^']*)'", message) or [""] if "invalid choice" in message else [""]
         nearest = did_you_mean(wrong, choices)
         raise InvalidArgumentsError(self, f"{message}.{nearest}" if nearest else message)
 

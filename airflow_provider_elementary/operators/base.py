@@ -21,7 +21,6 @@ from airflow_provider_elementary.exceptions import (
 )
 from airflow_provider_elementary.hooks.store import DEFAULT_STORE, ElementaryStoreHook
 from airflow_provider_elementary.operators.access_gate import require_access
-from airflow_provider_elementary.small_arrow import keep_arrow_small
 from airflow_provider_elementary.timeouts import break_off_all
 
 if TYPE_CHECKING:
@@ -173,10 +172,6 @@ class ElementaryStoreOperator(BaseOperator):
     def __init__(self, *, store_conn_id: str | None = DEFAULT_STORE, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.store_conn_id = store_conn_id
-
-    def pre_execute(self, context: Context) -> None:
-        """Let the task start without pandas, which it does not need."""
-        keep_arrow_small()
 
     def on_kill(self) -> None:
         """Cancel the running query or upload: Airflow is about to end the process."""

@@ -20,7 +20,7 @@ from airflow_provider_elementary.page.json_answers import answer as json_answer
 from airflow_provider_elementary.page.store_reader import Readers, StoreReader
 from airflow_provider_elementary.page.views import base as view
 from airflow_provider_elementary.page.views.registry import VIEWS, View
-from airflow_provider_elementary.small_arrow import keep_arrow_small, release_arrow
+from airflow_provider_elementary.small_arrow import release_arrow, use_system_allocator
 
 #: The page runs only its own script, loads nothing from other hosts, submits forms to itself, and is framed
 #: by Airflow only.
@@ -56,7 +56,7 @@ def create_app(
     :param may_see_data: further dependency of the views that show synced data.
     :param find_attempts: returns what Airflow knows of the task that takes snapshots.
     """
-    keep_arrow_small()
+    use_system_allocator()
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, dependencies=[Depends(may_see_page)])
     templates = rendering.environment()
     readers = Readers(find_attempts)

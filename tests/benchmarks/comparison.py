@@ -152,10 +152,6 @@ def _has_dlt(python: str) -> bool:
 
 
 def _snapshot(place: Place) -> Work:
-    from airflow_provider_elementary.small_arrow import keep_arrow_small
-
-    # As the operator does.
-    keep_arrow_small()
     import adbc_driver_postgresql.dbapi  # noqa: F401 (as the next two: they are imported when they are needed)
     import sqlglot.dialects.postgres  # noqa: F401
 

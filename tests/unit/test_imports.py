@@ -113,7 +113,6 @@ def heavy_modules_of_airflow_and_after() -> dict[str, tuple[frozenset[str], froz
         "face": "import " + ", ".join(FACE_MODULES),
         "airflow's API": "import airflow.api_fastapi.core_api.security",
         "page": "from airflow_provider_elementary.plugins.elementary import PAGE; PAGE.warm_up()",
-        "rows": "import pyarrow; pyarrow.array([1])",
     }
     found = heavy_modules_after(*steps.values())
     return dict(zip(steps, pairwise([frozenset(), *found]), strict=True))
@@ -160,17 +159,11 @@ def test_parsing_a_dag_the_face_and_a_page_without_stores_import_nothing_heavy(s
     assert after == before
 
 
-def test_rows_that_the_page_reads_do_not_import_pandas() -> None:
-    before, after = heavy_modules_of_airflow_and_after()["rows"]
-
-    assert after - before == {"pyarrow", "numpy"}
-
-
-def test_rows_that_a_task_reads_do_not_import_pandas() -> None:
-    operator = "from airflow_provider_elementary.operators.metrics import ElementaryTableMetricsOperator as Operator"
+def test_rows_that_a_command_reads_do_not_import_pandas() -> None:
+    command = "from airflow_provider_elementary.cli.main import main; main(['example-dags'])"
     rows = "import duckdb, pyarrow; duckdb.from_arrow(pyarrow.table({'a': [1]})).aggregate('sum(a)').to_arrow_table()"
 
-    [found] = heavy_modules_after(f"{operator}; Operator(task_id='metrics').pre_execute({{}}); {rows}")
+    [found] = heavy_modules_after(f"{command}; {rows}")
 
     assert {"pyarrow", "duckdb"} <= found
     assert "pandas" not in found

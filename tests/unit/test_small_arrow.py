@@ -7,12 +7,12 @@ import pytest
 
 _ARROW_FIRST = """
 import sys
-from airflow_provider_elementary.small_arrow import keep_arrow_small, release_arrow
+from airflow_provider_elementary.small_arrow import start_without_pandas, release_arrow
 
 release_arrow()
 assert "pyarrow" not in sys.modules
-keep_arrow_small()
-keep_arrow_small()
+start_without_pandas()
+start_without_pandas()
 import pyarrow as pa
 
 assert pa.array(["a", None]).null_count == 1
@@ -22,18 +22,18 @@ assert "pandas" not in sys.modules
 """
 _LATE = """
 import pyarrow as pa
-from airflow_provider_elementary.small_arrow import keep_arrow_small
+from airflow_provider_elementary.small_arrow import start_without_pandas
 
-keep_arrow_small()
+start_without_pandas()
 assert pa.array(["a", None]).null_count == 1
 import sys
 
 assert "pandas" not in sys.modules
 """
 _PANDAS_FIRST = """
-from airflow_provider_elementary.small_arrow import keep_arrow_small
+from airflow_provider_elementary.small_arrow import start_without_pandas
 
-keep_arrow_small()
+start_without_pandas()
 """
 # Arrow without pandas takes NaN for a number.
 _BOTH_WORK = """

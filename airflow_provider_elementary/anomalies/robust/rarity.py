@@ -48,10 +48,13 @@ class AlarmTotals:
         totals, classes = cls.of_nothing(), _classes(states.keys)
         frequencies = states.keys["frequency"].to_numpy()
         for place, (frequency, detector) in enumerate(zip(FREQUENCIES, states.detectors, strict=True)):
+            if not frequency.buckets_a_day:
+                # A day has no whole number of such buckets, as of weeks.
+                continue
             mine, alarms = classes[frequencies == place], detector.alarms
             np.add.at(totals.scored, mine, alarms.scored)
             np.add.at(totals.flagged, mine, alarms.flagged)
-            np.add.at(totals.daily, mine, (alarms.scored > 0) * max(frequency.buckets_a_day, 1))
+            np.add.at(totals.daily, mine, (alarms.scored > 0) * frequency.buckets_a_day)
         return totals
 
     def __add__(self, other: AlarmTotals) -> AlarmTotals:
@@ -64,14 +67,14 @@ def with_rarity(
     """Return verdicts whose reasons say how often an alarm as high came before, on one scale for all metrics.
 
     It is counted in the buckets of metrics of the same class that ended before the bucket began, and the number of
-    these that come in a day.
+    these that come in a day. Of buckets of which a day has no whole number, nothing is said.
 
     :param past: what the states knew before the verdicts.
     :param daily: of each class, the buckets that come in a day.
     :param days_per_alarm: an alarm that came more often than once in this number of days is not raised; 0 for no limit.
     :param is_shard: the verdicts are those of one shard of the tables.
     """
-    places = np.flatnonzero(verdicts["is_anomalous"].to_numpy())
+    places = np.flatnonzero(verdicts["is_anomalous"].to_numpy() & _is_of_days(verdicts))
     if not len(places):
         return verdicts
     depth, earlier = _before(verdicts, places, past, daily)
@@ -92,16 +95,14 @@ def _before(
     verdicts: pa.Table, places: npt.NDArray[np.int64], past: AlarmTotals, daily: Floats
 ) -> tuple[Floats, npt.NDArray[np.int64]]:
     """Return the days of history before each flagged row, and how many alarms as high were in them."""
-    classes, score = _classes(verdicts), verdicts["score"].to_numpy()
-    end = seconds_of(verdicts["bucket_end"])
-    start = seconds_of(verdicts["bucket_start"]) if "bucket_start" in verdicts.column_names else end
-    start = np.where(start >= 0, start, end)
+    classes, score, is_counted = _classes(verdicts), verdicts["score"].to_numpy(), _is_of_days(verdicts)
+    start, end = _bounds(verdicts)
     depth, earlier = np.zeros(len(places)), np.zeros(len(places), np.int64)
     step = steps_of(score[places])
     for each in np.unique(classes[places]):
         mine = np.flatnonzero(classes[places] == each)
         began = start[places[mine]]
-        ends = np.sort(end[(classes == each) & np.isfinite(score)])
+        ends = np.sort(end[(classes == each) & np.isfinite(score) & is_counted])
         scored = past.scored[each] + np.searchsorted(ends, began, side="right")
         depth[mine] = scored / max(daily[each], 1)
         for at in np.unique(step[mine]):
@@ -110,6 +111,20 @@ def _before(
             before = np.searchsorted(as_high, began[chosen], side="right")
             earlier[mine[chosen]] = past.flagged[each, at] + before
     return depth, earlier
+
+
+def _bounds(verdicts: pa.Table) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Return the start of each bucket, the end where it is not known, and the end."""
+    end = seconds_of(verdicts["bucket_end"])
+    start = seconds_of(verdicts["bucket_start"]) if "bucket_start" in verdicts.column_names else end
+    return np.where(start >= 0, start, end), end
+
+
+def _is_of_days(verdicts: pa.Table) -> npt.NDArray[np.bool_]:
+    """Return of which rows a day has a whole number of buckets, as far as their length is known."""
+    start, end = _bounds(verdicts)
+    whole = [86_400 // frequency.buckets_a_day for frequency in FREQUENCIES if frequency.buckets_a_day]
+    return np.isin(end - start, [0, *whole])
 
 
 def _classes(rows: pa.Table) -> npt.NDArray[np.int64]:

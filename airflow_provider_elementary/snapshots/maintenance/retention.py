@@ -109,10 +109,10 @@ class Retention:
 def orphan_age(hours: float) -> timedelta:
     """Return how old files have to be that no snapshot names.
 
-    :raises ConfigurationError: the hours are more than any history has.
+    :raises ConfigurationError: the hours are negative, no number, or more than any history has.
     """
-    if hours > MOST_DAYS * 24:
-        raise ConfigurationError(f"orphan_hours is {hours:g}. Give at most {MOST_DAYS * 24}.")
+    if not 0 <= hours <= MOST_DAYS * 24:
+        raise ConfigurationError(f"orphan_hours is {hours:g}. Give 0 to {MOST_DAYS * 24}.")
     return timedelta(hours=hours)
 
 

@@ -59,7 +59,7 @@ def s3_failures(uri: str, key: str, kms_key_id: str | None) -> Iterator[None]:
     try:
         yield
     except ClientError as error:
-        raise _explain(uri, key, kms_key_id, error.response["Error"]["Code"]) from None
+        raise _explain(uri, key, kms_key_id, error.response.get("Error", {}).get("Code", "Unknown")) from None
     except BotoCoreError as error:
         raise StoreError(
             f"{uri} did not answer for {key} ({type(error).__name__}). Nothing was committed. Check the "

@@ -13,6 +13,7 @@ from airflow_provider_elementary.exceptions import (
     KeyUnavailableError,
     SnapshotCorruptError,
     SnapshotNotFoundError,
+    StoreError,
     StoreRefusedError,
     UnprovedError,
 )
@@ -24,6 +25,7 @@ from airflow_provider_elementary.storage.layout import (
     is_result,
     result_kind,
     result_series,
+    series_key,
     shared_files,
 )
 from airflow_provider_elementary.storage.open_store import OpenStore
@@ -98,12 +100,14 @@ def commit_result(
     :param data_keys: by which all of them open.
     """
     kind, series, run_key = names.kind, names.series, names.run_key
+    folder = result_series(kind, series)
     named_files = tuple(files)
     before: Result | None = None
 
     def named(place: Before, newest: Result | None) -> Result:
         nonlocal before
-        before = newest
+        if newest is not None and place.previous is not None:
+            before = checked_result(newest, series_key(folder, place.previous.number))
         return Result(
             key=place.name,
             kind=kind,
@@ -118,9 +122,8 @@ def commit_result(
             previous_run=place.previous_run,
         )
 
-    folder = result_series(kind, series)
     result = extend(opened.documents, folder, RESULT, named, Role.RESULTS, run_key=run_key, known=known).document
-    if before is not None and before.run_key == run_key:
+    if before is not None and (before.kind, before.series, before.run_key) == (kind, series, run_key):
         if kind in ("metrics", "queries"):
             # A concurrent run may store its files as part of its own result; prune deletes those of no result.
             opened.store.delete(before.key)
@@ -242,7 +245,11 @@ def delete_result(opened: OpenStore, result: Result) -> None:
     """Remove a result; its files go first, so that what a crash leaves is still found by its document."""
     # Those of other runs are part of their results too.
     if names := [file.key for file in result.files if file.key.startswith(result.file_prefix)]:
-        opened.store.delete_many(names)
+        if kept := opened.store.delete_many(names):
+            raise StoreError(
+                f"{len(kept)} files of {result.key} in {opened.store.uri} could not be deleted, {kept[0].key} first "
+                f"({kept[0].reason}). Allow s3:DeleteObject there, and retry."
+            )
     opened.store.delete(result.key)
 
 

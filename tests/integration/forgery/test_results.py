@@ -12,6 +12,7 @@ import pyarrow as pa
 import pytest
 
 from airflow_provider_elementary.access import AccessFinding, AccessReport
+from airflow_provider_elementary.exceptions import SnapshotCorruptError
 from airflow_provider_elementary.snapshots import Manifest
 from airflow_provider_elementary.snapshots.verify import VerifyReport, verify
 from airflow_provider_elementary.storage.layout import access_folder, manifest_key, result_series, series_key
@@ -90,6 +91,16 @@ def found(report: VerifyReport) -> set[tuple[str, str]]:
 
 #: The newest result of each series: the fourth run was repeated, which removed number 4.
 NEWEST = RUNS + 1
+
+
+def test_a_signed_result_of_another_name_makes_no_writer_delete_that(rest: Rest, manifests: list[Manifest]) -> None:
+    victim = manifest_key(manifests[-1].sequence)
+    edit_signed(rest, name("incidents", NEWEST), lambda facts: facts.update(key=victim))
+
+    with pytest.raises(SnapshotCorruptError, match="names objects of another result"):
+        add(rest, "incidents", f"run {RUNS - 1}", manifests[-1].snapshot_id)
+
+    assert rest.path(victim).exists()
 
 
 class TestWhatWasWritten:

@@ -86,7 +86,9 @@ WITH RECURSIVE target AS (
       WHEN l.lanname = 'internal' AND p.prosrc = ANY (ARRAY(
         SELECT o.prosrc FROM reserved JOIN pg_catalog.pg_proc o ON o.oid = reserved.oid)) THEN 'untrusted-languages'
       WHEN l.lanname = 'c' AND library.name IN (SELECT name FROM pg_catalog.pg_available_extensions)
-        AND library.name IS DISTINCT FROM x.extname THEN 'untrusted-languages'
+        -- The untrusted form of a language, as plperlu, has the library of the other.
+        AND library.name IS DISTINCT FROM x.extname
+        AND library.name IS DISTINCT FROM pg_catalog.regexp_replace(x.extname, 'u$', '') THEN 'untrusted-languages'
       -- An aggregate is of language internal no matter who created it; its own functions count. The constructors of a
       -- range type are internal, and depend on it so (deptype i).
       WHEN p.oid < 16384 OR p.prokind = 'a' OR EXISTS (

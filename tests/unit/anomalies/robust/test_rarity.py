@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import numpy as np
 import pyarrow as pa
@@ -53,6 +53,16 @@ def test_metrics_of_another_class_are_counted_apart() -> None:
     both = pa.concat_tables([tables(), tables("execution_time")])
 
     assert reasons(robust.score(both)) == reasons(robust.score(tables()))
+
+
+def test_nothing_is_said_or_silenced_in_buckets_longer_than_a_day() -> None:
+    values = [*np.random.default_rng(5).normal(1000, 20, DAYS).round(), 100_000.0]
+    weekly = daily(values, first=datetime(2025, 1, 6), bucket=timedelta(days=7))
+
+    newest = robust.score(weekly, days_per_alarm=1000).to_pylist()[-1]
+
+    assert newest["is_anomalous"]
+    assert " days" not in newest["reason"]
 
 
 def test_alarms_that_come_too_often_are_not_raised() -> None:

@@ -50,3 +50,8 @@ def test_a_code_of_the_server_becomes_its_meaning_and_a_remedy(code: str, kind: 
     assert type(caught.value) is kind
     assert remedy in str(caught.value)
     assert "SECRET" not in str(caught.value)
+
+
+def test_an_error_without_a_code_is_one_of_the_store() -> None:
+    with pytest.raises(StoreError, match="answered Unknown"), s3_failures("s3://b/e", "head", "alias/k"):
+        raise ClientError({}, "PutObject")
