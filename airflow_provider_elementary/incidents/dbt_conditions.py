@@ -110,9 +110,9 @@ class DbtConditions:
             return replace(later, started_at=known.started_at, times=max(known.times, later.times))
         if good_at is not None and good_at > known.last_seen:
             return replace(known, ended_at=good_at)
-        retired_at, as_of = known.last_seen + RETIRED, self.lists.as_of
-        if known.state in (SILENT, NOT_CHECKED) and as_of is not None and as_of >= retired_at:
-            return replace(known, ended_at=retired_at, state=NO_LONGER_EXPECTED)
+        as_of = self.lists.as_of
+        if known.state in (SILENT, NOT_CHECKED) and as_of is not None and as_of - known.last_seen >= RETIRED:
+            return replace(known, ended_at=known.last_seen + RETIRED, state=NO_LONGER_EXPECTED)
         return self.lists.ended(known)
 
 
@@ -156,7 +156,7 @@ def dbt_conditions(
         past = [command for command in commands if command.at <= latest]
         lists = read_lists(engine, past, as_of)
         checks = {key: made for key, made in _checks(engine, latest).items() if not lists.is_missing(key[0])}
-        unmarked = [at for at in _unmarked(engine, past) if at <= latest]
+        unmarked = _unmarked(engine, past, latest)
         found = [
             *(lists.ended(_of_row(row), by_id.get(row["invocation_id"])) for row in _rows_of_results(engine)),
             *silence_conditions(past, unmarked, as_of, partial(_built_elsewhere, engine)),
@@ -203,17 +203,18 @@ def _rows_of_results(engine: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
     return rows
 
 
-def _unmarked(engine: duckdb.DuckDBPyConnection, commands: Sequence[Command]) -> list[datetime]:
-    """Return when each command without a row in ``dbt_invocations`` wrote its newest result.
+def _unmarked(engine: duckdb.DuckDBPyConnection, commands: Sequence[Command], latest: datetime) -> list[datetime]:
+    """Return when each command without a row in ``dbt_invocations`` wrote its newest result, up to a time.
 
     In UTC, if sessions still have the zone of the newest of the other commands; in their own zone without any.
     """
     query = """
-    SELECT max(seen_at) FROM leveled ANTI JOIN commands USING (invocation_id)
-    WHERE invocation_id IS NOT NULL GROUP BY invocation_id
+    SELECT max(seen_at) - $ahead::INTERVAL AS wrote_at FROM leveled ANTI JOIN commands USING (invocation_id)
+    WHERE invocation_id IS NOT NULL GROUP BY invocation_id HAVING wrote_at BETWEEN $earliest AND $latest
     """
     ahead = commands[-1].ahead if commands else timedelta(0)
-    return [seen_at - ahead for (seen_at,) in engine.sql(query).fetchall()]
+    parameters = {"ahead": ahead, "earliest": datetime.min, "latest": latest}
+    return [wrote_at for (wrote_at,) in engine.execute(query, parameters).fetchall()]
 
 
 def _built_elsewhere(engine: duckdb.DuckDBPyConnection, invocations: Sequence[str], last: datetime) -> datetime | None:
