@@ -26,7 +26,6 @@ from airflow_provider_elementary.cli.progress import progress_lines
 from airflow_provider_elementary.cli.query_history import add_query_history
 from airflow_provider_elementary.cli.snapshots import add_snapshot
 from airflow_provider_elementary.cli.store import add_keys_actions, add_store_actions
-from airflow_provider_elementary.small_arrow import start_without_pandas
 from airflow_provider_elementary.words import did_you_mean
 
 
@@ -66,7 +65,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(parsed: argparse.Namespace) -> int:
     command: Callable[[argparse.Namespace], int | None] = parsed.command
-    start_without_pandas()
     try:
         # A server runs until its client goes.
         with nullcontext() if getattr(parsed, "is_server", False) else progress_lines():

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 
-from airflow_provider_elementary.words import did_you_mean
-
 _VARIABLE = "AIRFLOW_CONN_"
 
 
@@ -25,5 +23,4 @@ def missing_connection(conn_id: str) -> str:
             f"Airflow cannot read connection {conn_id!r} from {variable}: it is neither a URI nor a JSON object of a "
             "connection's fields."
         )
-    others = (name.removeprefix(_VARIABLE).lower() for name in os.environ if name.startswith(_VARIABLE))
-    return f"Airflow has no connection {conn_id!r}.{did_you_mean(conn_id, others)}"
+    return f"Airflow has no connection {conn_id!r}."

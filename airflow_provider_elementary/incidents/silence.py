@@ -22,6 +22,8 @@ _KNOWN = 10
 _WEEK = timedelta(days=7)
 _WEEKS, _KNOWN_WEEKS = 4, 3
 _SAME_HOUR = timedelta(minutes=90)
+#: Gaps that ended longer ago of checks are left out: what was usual before one stays known that long.
+_SHOWN = timedelta(days=60)
 #: What is late by less is not missed; by the week, what is late by more is.
 _SHORTEST, _LONGEST = timedelta(hours=6), timedelta(days=1)
 #: After this long nothing is expected any more: a project or a job was retired.
@@ -122,16 +124,24 @@ def silence_conditions(
         time; None while something has none.
     """
     times = sorted({*(command.at for command in commands), *others})
-    for gap in find_gaps(times, as_of if commands else None):
-        title = f"No dbt command ran after {minute_in_utc(gap.last)}"
-        yield gap.of(_missed("silence", SILENT, "high", title, gap), "dbt command")
     jobs: dict[str, list[Command]] = {}
     for command in commands:
         if command.job:
             jobs.setdefault(command.job, []).append(command)
+    missed = {
+        job: list(find_gaps(sorted({command.at for command in own}), as_of or times[-1])) for job, own in jobs.items()
+    }
+    for gap in find_gaps(times, as_of if commands else None):
+        # What was due may be a job that was missed already: then only the others say that dbt is silent.
+        gone = {job for job, gaps in missed.items() if any(_was_missed_in(gap, each) for each in gaps)}
+        rest = sorted({*(command.at for command in commands if command.job not in gone), *others}) if gone else times
+        if not _is_gap(rest, gap):
+            continue
+        title = f"No dbt command ran after {minute_in_utc(gap.last)}"
+        yield gap.of(_missed("silence", SILENT, "high", title, gap), "dbt command")
     for job, own in jobs.items():
         mine = sorted({command.at for command in own})
-        for gap in find_gaps(mine, as_of or times[-1]):
+        for gap in missed[job]:
             if not _ran(times, gap):
                 # Then dbt as a whole is silent.
                 continue
@@ -150,19 +160,20 @@ def stale_checks(
     commands: Sequence[Command],
     as_of: datetime | None,
 ) -> Iterator[Condition]:
-    """Yield the times in which the freshness of a source was no longer checked while dbt ran.
+    """Yield the times in which the freshness of a source was no longer checked while dbt ran, of the last 60 days.
 
     :param checks: by the id of a source and its table, when each check was made, UTC, and whether it was good.
     :param commands: the oldest first, up to ``as_of``.
     :param as_of: the moment that the source is of, UTC; None where that is not known.
     """
     times = [command.at for command in commands]
+    newest = as_of or max((at for made in checks.values() for at, _ in made), default=datetime.min)
     for (subject, table), found in checks.items():
         # Of two at one time the one that was not good counts.
         made = dict(sorted(found, key=lambda check: (check[0], not check[1])))
         for gap in find_gaps(list(made), as_of or max(times, default=None)):
             # A check that was not good holds until the next one, and where dbt is silent nothing else is to be said.
-            if not made[gap.last] or not _ran(times, gap):
+            if not made[gap.last] or not _ran(times, gap) or gap.until < before(newest, _SHOWN):
                 continue
             title = f"The freshness of {table} was not checked after {minute_in_utc(gap.last)}"
             condition = _missed(subject, NOT_CHECKED, "normal", title, gap)
@@ -182,6 +193,16 @@ def _missed(subject: str, state: str, severity: str, title: str, gap: Gap) -> Co
         title=title,
         evidence="",
     )
+
+
+def _was_missed_in(gap: Gap, of_job: Gap) -> bool:
+    return of_job.due_at < gap.last and gap.until <= of_job.until
+
+
+def _is_gap(times: Sequence[datetime], gap: Gap) -> bool:
+    """Return whether a gap is one by what was usual of some of the times, of which its beginning is one."""
+    expected = _expected(times, bisect_left(times, gap.last))
+    return expected is not None and gap.until - gap.last > expected[0]
 
 
 def _ran(times: Sequence[datetime], gap: Gap) -> bool:

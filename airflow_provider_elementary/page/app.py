@@ -14,13 +14,13 @@ from starlette.exceptions import HTTPException as AnyHTTPException
 
 from airflow_provider_elementary.hooks.store import configured_stores
 from airflow_provider_elementary.page import bundle, rendering
+from airflow_provider_elementary.page.arrow_pool import release_arrow, use_system_allocator
 from airflow_provider_elementary.page.currency import FindAttempts
 from airflow_provider_elementary.page.failures import UNREADABLE, describe_failure
 from airflow_provider_elementary.page.json_answers import answer as json_answer
 from airflow_provider_elementary.page.store_reader import Readers, StoreReader
 from airflow_provider_elementary.page.views import base as view
 from airflow_provider_elementary.page.views.registry import VIEWS, View
-from airflow_provider_elementary.small_arrow import release_arrow, use_system_allocator
 
 #: The page runs only its own script, loads nothing from other hosts, submits forms to itself, and is framed
 #: by Airflow only.

@@ -21,7 +21,6 @@ from airflow_provider_elementary.exceptions import (
     SnapshotOverdueError,
     UnknownTableError,
 )
-from airflow_provider_elementary.snapshots.kept_files import KeptFiles
 from airflow_provider_elementary.snapshots.lookup import find_manifest, require_anchor
 from airflow_provider_elementary.snapshots.manifest import FileEntry, Manifest
 from airflow_provider_elementary.snapshots.prune_record import read_records, without_expired
@@ -35,6 +34,7 @@ from airflow_provider_elementary.source import (
 )
 from airflow_provider_elementary.storage.encrypted_parquet import Span, open_encrypted, rows_within
 from airflow_provider_elementary.storage.file_binding import Fetch
+from airflow_provider_elementary.storage.kept_files import KeptFiles
 from airflow_provider_elementary.storage.keys import Purpose
 
 if TYPE_CHECKING:
@@ -219,7 +219,7 @@ class SnapshotSource:
             except ObjectNotFoundError:
                 raise self._gone(file) from None
 
-        return self._kept.fetch_of(file, fetch) if self._kept else fetch
+        return self._kept.fetch_of(file.key, file, fetch) if self._kept else fetch
 
     def _gone(self, file: FileEntry) -> ElementaryError:
         """Return why a file is gone: pruned since the snapshot was opened, or removed by nobody who may."""

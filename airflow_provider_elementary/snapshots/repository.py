@@ -211,8 +211,8 @@ class Repository:
 
         :param snapshot_id: its id.
         """
-        from airflow_provider_elementary.snapshots.kept_files import KeptFiles
         from airflow_provider_elementary.snapshots.reader import SnapshotSource
+        from airflow_provider_elementary.storage.kept_files import KeptFiles
 
         if self._shared is None or self._shared.manifest.snapshot_id != snapshot_id:
             self._shared = SnapshotSource(self, without_expired(self, self.find(snapshot_id))[0], KeptFiles())

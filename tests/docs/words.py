@@ -69,7 +69,7 @@ BANNED_NAMES = {
 #: Where a word is right, by path and word: a term of the field, a name that others gave, a quotation.
 EXCEPTIONS: dict[tuple[str, str], str] = {
     ("airflow_provider_elementary/storage/encrypted_parquet.py", "memory in default_memory_pool"): "a name of pyarrow",
-    ("airflow_provider_elementary/small_arrow.py", "memory in default_memory_pool"): "a name of pyarrow",
+    ("airflow_provider_elementary/page/arrow_pool.py", "memory in default_memory_pool"): "a name of pyarrow",
     ("airflow_provider_elementary/storage/file_binding.py", "tell"): "a method of Python's files",
     ("airflow_provider_elementary/elementary_schema/json_text.py", "memory in memoryerror"): "a name of Python",
     ("tests/benchmarks/comparison.py", "tell"): "a method of Python's files",

@@ -43,7 +43,7 @@ FACE_MODULES = sorted(
 )
 #: The core's packages and the faces over them: each imports only those before it, or beside it.
 ORDER = (
-    ("exceptions", "times", "timeouts", "progress", "quoting", "words", "lazy_names", "small_arrow"),
+    ("exceptions", "times", "timeouts", "progress", "quoting", "words", "lazy_names"),
     ("elementary_schema", "source", "duckdb_sandbox", "sample"),
     ("access",),
     ("warehouses", "invocations"),
@@ -157,16 +157,6 @@ def test_parsing_a_dag_the_face_and_a_page_without_stores_import_nothing_heavy(s
     before, after = heavy_modules_of_airflow_and_after()[step]
 
     assert after == before
-
-
-def test_rows_that_a_command_reads_do_not_import_pandas() -> None:
-    command = "from airflow_provider_elementary.cli.main import main; main(['example-dags'])"
-    rows = "import duckdb, pyarrow; duckdb.from_arrow(pyarrow.table({'a': [1]})).aggregate('sum(a)').to_arrow_table()"
-
-    [found] = heavy_modules_after(f"{command}; {rows}")
-
-    assert {"pyarrow", "duckdb"} <= found
-    assert "pandas" not in found
 
 
 def test_what_the_page_reads_a_store_with_imports_no_parser_of_sql() -> None:

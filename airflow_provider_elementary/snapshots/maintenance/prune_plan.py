@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
+from functools import cache, cached_property
 from typing import TYPE_CHECKING
 
 from airflow_provider_elementary.exceptions import (
@@ -315,11 +316,14 @@ class PrunePlan:
                 continue
             # Of a manifest that was lost, the id is not known.
             (older if ids.get(number, "") in ("", snapshot_id) else unused).append((number, found.key))
-        staying = self._there - set(self.manifests)
+        staying, begun, end = sorted(self._there - set(self.manifests)), sorted(began), max(self._there) + 1
+        # Anybody can put names there: each generation is read once, however many they are.
+        is_proved = cache(self._is_proved)
         for number, key in older:
-            first = min((named for named in staying if named >= number), default=max(self._there) + 1)
-            later = (after for after in sorted(began, reverse=True) if number < after <= first)
-            if number < first and (first not in staying or any(self._is_proved(began[after]) for after in later)):
+            place = bisect_left(staying, number)
+            first = staying[place] if place < len(staying) else end
+            later = reversed(begun[bisect_right(begun, number) : bisect_right(begun, first)])
+            if number < first and (first == end or any(is_proved(began[after]) for after in later)):
                 unused.append((number, key))
         return [key for _, key in unused]
 

@@ -179,7 +179,10 @@ ATTACKS: tuple[Attack, ...] = (
         {
             "verify": (f"{_RESULTS}::TestWhatWasWritten::test_junk_beside_it_is_a_note",),
             "prune": (f"{_READERS}::test_a_forged_result_makes_neither_a_rerun_nor_a_prune_remove_what_it_names",),
-            "metrics": (f"{_READERS}::test_metrics_continue_with_true_ones_whatever_is_put_after_them",),
+            "metrics": (
+                f"{_READERS}::test_metrics_continue_with_true_ones_whatever_is_put_after_them",
+                f"{_RESULTS}::test_a_signed_result_of_another_name_makes_no_writer_delete_that",
+            ),
             "anomalies alerts page": (
                 _PASSED_OVER,
                 f"{_ANSWERS}::test_forged_answers_are_passed_over_and_the_next_takes_their_place",

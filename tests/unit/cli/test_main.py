@@ -130,13 +130,3 @@ def test_a_mistyped_word_is_answered_with_the_nearest(
 def test_an_unknown_option_is_answered_with_the_usage_of_its_command(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["snapshot", "list", "--colour"]) == 2
     assert capsys.readouterr().err.startswith("usage: airflow-elementary snapshot list ")
-
-
-def test_a_mistyped_connection_is_answered_with_the_nearest(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setenv("AIRFLOW_CONN_ELEMENTARY_STORE_DEFAULT", '{"conn_type": "elementary_store"}')
-
-    assert main(["snapshot", "list", "--store-conn-id", "elementary_store_defualt"]) == 3
-    said = "Airflow has no connection 'elementary_store_defualt'. Did you mean 'elementary_store_default'?"
-    assert said in capsys.readouterr().err

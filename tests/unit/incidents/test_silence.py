@@ -144,6 +144,22 @@ class TestConditions:
 
         assert [each.subject for each in found] == ["silence"]
 
+    @pytest.mark.parametrize("day", range(37, 44))
+    def test_a_job_that_was_missed_already_makes_no_silence_of_dbt(self, day: int) -> None:
+        morning, afternoon = commands(daily(range(35))), commands(daily(range(day), 16), "afternoon")
+
+        found = silences(morning, afternoon, as_of=at(day, 15))
+
+        assert [each.subject for each in found if each.holds] == ["job nightly"]
+        assert sum(each.subject == "silence" for each in found) <= 1
+
+    def test_a_silence_of_the_jobs_that_are_left_is_one_of_dbt(self) -> None:
+        morning, afternoon = commands(daily(range(35))), commands(daily(range(40), 16), "afternoon")
+
+        found = silences(morning, afternoon, as_of=at(42, 12))
+
+        assert {each.subject for each in found if each.holds} == {"silence", "job nightly"}
+
     def test_a_job_whose_models_another_one_builds_is_not_missed(self) -> None:
         hourly = commands([MONDAY + number * AN_HOUR for number in range(24 * 31)], "hourly")
         nightly = commands(daily(range(29)))

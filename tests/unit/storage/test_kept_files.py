@@ -9,8 +9,9 @@ import pytest
 
 from airflow_provider_elementary.elementary_schema import Category
 from airflow_provider_elementary.exceptions import StoreError
-from airflow_provider_elementary.snapshots import kept_files
-from airflow_provider_elementary.snapshots.kept_files import KeptFiles
+from airflow_provider_elementary.snapshots.manifest import FileEntry
+from airflow_provider_elementary.storage import kept_files
+from airflow_provider_elementary.storage.kept_files import KeptFiles
 from tests.support import counting_store
 
 SMALL = replace(counting_store._file("s1", "dbt_models", Category.METADATA, datetime(2026, 1, 1)), size=10)
@@ -34,17 +35,17 @@ class Server:
 def test_a_whole_file_is_asked_for_once() -> None:
     server, kept = Server(), KeptFiles()
 
-    found = {kept.fetch_of(SMALL, server.fetch)(0, 11) for _ in range(3)}
+    found = {kept.fetch_of(SMALL.key, SMALL, server.fetch)(0, 11) for _ in range(3)}
 
     assert (found, server.asked) == ({bytes(10)}, 1)
 
 
 @pytest.mark.parametrize(("file", "start", "length"), [(LARGE, 0, LARGE.size + 1), (SMALL, 4, 3), (SMALL, 0, 4)])
-def test_large_files_and_parts_of_files_are_asked_for_each_time(file: object, start: int, length: int) -> None:
+def test_large_files_and_parts_of_files_are_asked_for_each_time(file: FileEntry, start: int, length: int) -> None:
     server, kept = Server(), KeptFiles()
 
     for _ in range(2):
-        kept.fetch_of(file, server.fetch)(start, length)  # type: ignore[arg-type]
+        kept.fetch_of(file.key, file, server.fetch)(start, length)
 
     assert server.asked == 2
 
@@ -54,7 +55,7 @@ def test_what_has_no_room_is_asked_for_again(monkeypatch: pytest.MonkeyPatch) ->
     server, kept = Server(), KeptFiles()
 
     for file in (SMALL, OTHER, SMALL, OTHER):
-        kept.fetch_of(file, server.fetch)(0, 11)
+        kept.fetch_of(file.key, file, server.fetch)(0, 11)
 
     assert server.asked == 3
 
@@ -62,6 +63,6 @@ def test_what_has_no_room_is_asked_for_again(monkeypatch: pytest.MonkeyPatch) ->
 def test_a_failure_is_not_kept() -> None:
     server, kept = Server(failures=1), KeptFiles()
     with pytest.raises(StoreError):
-        kept.fetch_of(SMALL, server.fetch)(0, 11)
+        kept.fetch_of(SMALL.key, SMALL, server.fetch)(0, 11)
 
-    assert kept.fetch_of(SMALL, server.fetch)(0, 11) == bytes(10)
+    assert kept.fetch_of(SMALL.key, SMALL, server.fetch)(0, 11) == bytes(10)
