@@ -253,11 +253,11 @@ def _replaced_columns(table_name: str, names: tuple[str, ...], policy: Policy) -
     """Return those of some columns that a rule is for, with their positions; each batch asks for the same ones."""
     table = TABLES[table_name]
     known = ((position, table.column(name)) for position, name in enumerate(names))
+    # Which rules there are depends on no key.
     return tuple(
         (position, column)
         for position, column in known
-        if column is not None
-        and (policy.masks(table, column) or policy.hashes(table, column) or policy.hashed_keys(table, column))
+        if column is not None and _replacements(table, column, policy, b"")
     )
 
 
