@@ -252,7 +252,7 @@ class PrunePlan:
         over = {stone.snapshot_id for number, stone in self._stones.items() if number not in self.waiting}
         writers = {row.snapshot_id for number, row in self._rows.items() if number in self.kept}
         # The files of one that is still readable stay: it lists them itself.
-        writers |= {self._stones[number].snapshot_id for number in self.waiting}
+        writers |= {self._stones[number].snapshot_id for number in self.waiting} | self._being_captured
         # What was begun after the newest snapshot may belong to newer ones, which somebody hid.
         oldest = min(self.clock.oldest_orphan, self.head.taken_at)
         expired = {file.key for file in self.expired if self.clock.is_over(datetime.fromisoformat(file.expired_at))}
@@ -261,7 +261,7 @@ class PrunePlan:
             writer = writer_of(found.key)
             if found.key in expired:
                 doomed.append(found)
-            elif writer not in writers | self._being_captured and (writer in over or _is_before(writer, oldest)):
+            elif writer not in writers and (writer in over or _is_before(writer, oldest)):
                 unlisted.append(found)
         # Without one of these, no list has to be read.
         doomed += [found for found in unlisted if found.key not in self._named] if unlisted else []

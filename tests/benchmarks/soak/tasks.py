@@ -24,6 +24,7 @@ from airflow_provider_elementary.incidents.evaluate import (
     open_metrics,
 )
 from airflow_provider_elementary.incidents.store import update_incidents
+from airflow_provider_elementary.incidents.store_summary import write_summary
 from airflow_provider_elementary.metrics.by_day import update_metrics
 from airflow_provider_elementary.page.json_values import json_of
 from airflow_provider_elementary.page.store_reader import StoreReader
@@ -164,6 +165,8 @@ class Places:
             anchor=before.get("incidents_anchor"),
             answers_anchor=before.get("answers_anchor"),
         )
+        keys = [str(evaluation.key)] if evaluation.key else []
+        write_summary(repository, tracked, evaluation.verdicts, keys, run_key=run_key, origin=of_metrics)
         losses += [evaluation.lost, tracked.lost]
         anchors |= {**evaluation.anchors, "incidents_anchor": tracked.anchor, "answers_anchor": tracked.answers_anchor}
         return {
@@ -343,8 +346,8 @@ class Page:
         self._opened: Any = None
         self._reader = StoreReader(lambda: self._opened)
 
-    def poll(self) -> int:
-        """Build each view, as one who keeps the page open does; return how many fields they have."""
+    def poll(self, paths: Sequence[str] = _VIEWS) -> int:
+        """Build some views, as one who keeps the page open does; return how many fields they have."""
         repository = self._places.repository()
         self._opened = SimpleNamespace(
             repository=repository,
@@ -356,5 +359,5 @@ class Page:
             store_conn_id="soak",
         )
         views = {view.path: view for view in VIEWS}
-        answers = [json_of(views[path].build(Request(self._reader, {}))) for path in _VIEWS]
+        answers = [json_of(views[path].build(Request(self._reader, {}))) for path in paths]
         return sum(map(len, answers))
