@@ -26,6 +26,7 @@ from tests.benchmarks.measure import peak_mb, reset_peak, resident_mb
 from tests.benchmarks.soak.tasks import CountingKeys, Page, Places
 from tests.support.counting_store import CountingStore, SyntheticChain
 from tests.support.hourly_project import HourlyProject
+from tests.support.page import add_incidents
 from tests.support.signing import opened
 
 #: Seconds that each request takes of the store from which metrics are computed.
@@ -103,6 +104,7 @@ class Week:
             ),
         }
         self._tasks.analyze("the daily run", {})
+        add_incidents(self._tasks.repository())
         return found | {
             "verify the newest": self._measured(lambda repository: self._verify(repository, "latest")),
             "verify all": self._measured(lambda repository: self._verify(repository, "all")),

@@ -24,7 +24,6 @@ from airflow_provider_elementary.incidents.evaluate import (
     open_metrics,
 )
 from airflow_provider_elementary.incidents.store import update_incidents
-from airflow_provider_elementary.incidents.store_summary import write_summary
 from airflow_provider_elementary.metrics.by_day import update_metrics
 from airflow_provider_elementary.page.json_values import json_of
 from airflow_provider_elementary.page.store_reader import StoreReader
@@ -165,8 +164,6 @@ class Places:
             anchor=before.get("incidents_anchor"),
             answers_anchor=before.get("answers_anchor"),
         )
-        keys = [str(evaluation.key)] if evaluation.key else []
-        write_summary(repository, tracked, evaluation.verdicts, keys, run_key=run_key, origin=of_metrics)
         losses += [evaluation.lost, tracked.lost]
         anchors |= {**evaluation.anchors, "incidents_anchor": tracked.anchor, "answers_anchor": tracked.answers_anchor}
         return {
