@@ -46,7 +46,7 @@ class Part:
 
 
 def _filtered(batch: pa.RecordBatch, mask: pa.Array) -> pa.RecordBatch:
-    """Return the rows of a mask; columns that hold nothing are made anew, which is cheaper than to look at each row."""
+    """Return the rows of a mask; columns that hold nothing are made again, as that is cheaper."""
     filled = [name for name in batch.schema.names if batch[name].null_count < batch.num_rows]
     rows, found = pc.sum(mask).as_py() or 0, batch.select(filled).filter(mask)
     # A slice of the empty ones would keep all that the driver handed over.

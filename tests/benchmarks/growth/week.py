@@ -125,7 +125,7 @@ class Week:
         began = time.process_time()
         taken = self._project.take(hour, repository)
         cpu = time.process_time() - began
-        note = f"{taken.kind}, {len(taken.new_files)} new files, {self._tasks.counted.calls} calls of KMS"
+        note = f"{taken.kind}, {len(taken.new_files)} new files, {self._tasks.counted.calls} uses of master keys"
         return Cost(self._store.total, self._store.bytes / 1000, cpu, note)
 
     def _compact(self, repository: Repository, hour: int) -> str:
