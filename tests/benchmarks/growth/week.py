@@ -8,8 +8,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, timedelta
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
+from airflow_provider_elementary.incidents.evaluate import Evaluation
+from airflow_provider_elementary.incidents.store import TrackedIncidents
+from airflow_provider_elementary.incidents.store_summary import write_summary
 from airflow_provider_elementary.metrics import compute_metrics
 from airflow_provider_elementary.snapshots import Repository, find_manifest, open_snapshot
 from airflow_provider_elementary.snapshots.chain import Anchor
@@ -26,7 +30,6 @@ from tests.benchmarks.measure import peak_mb, reset_peak, resident_mb
 from tests.benchmarks.soak.tasks import CountingKeys, Page, Places
 from tests.support.counting_store import CountingStore, SyntheticChain
 from tests.support.hourly_project import HourlyProject
-from tests.support.page import add_incidents
 from tests.support.signing import opened
 
 #: Seconds that each request takes of the store from which metrics are computed.
@@ -68,6 +71,11 @@ class _Tasks(Places):
         self.client.reset()
         return repository
 
+    def summarise(
+        self, repository: Repository, evaluation: Evaluation, tracked: TrackedIncidents, run_key: str, origin: Any
+    ) -> None:
+        write_summary(repository, tracked, evaluation.verdicts, [str(evaluation.key)], run_key=run_key, origin=origin)
+
 
 class Week:
     """The real writer continues a copy of a chain, and every task is measured at the end.
@@ -104,7 +112,6 @@ class Week:
             ),
         }
         self._tasks.analyze("the daily run", {})
-        add_incidents(self._tasks.repository())
         return found | {
             "verify the newest": self._measured(lambda repository: self._verify(repository, "latest")),
             "verify all": self._measured(lambda repository: self._verify(repository, "all")),
