@@ -49,12 +49,13 @@ def rows_of_table(opened: OpenedStore, result: Result, table: str) -> pa.Table:
     import pyarrow as pa
     import pyarrow.compute as pc
 
+    from airflow_provider_elementary.arrow_values import is_one_of
     from airflow_provider_elementary.storage.parallel import in_parallel
 
     def read_file(found: tuple[ResultFile, bytes]) -> list[pa.Table]:
         parts = []
         for rows in _row_groups_of(opened, *found, _HISTORY_COLUMNS, table):
-            mine = pc.and_(pc.equal(rows["full_table_name"], table), pc.is_null(rows["dimension"]))
+            mine = pc.and_(is_one_of(rows["full_table_name"], table), pc.is_null(rows["dimension"]))
             parts.append(plain_rows(rows.filter(mine)))
         return parts
 
