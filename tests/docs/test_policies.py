@@ -86,3 +86,6 @@ def test_the_analyst_may_write_results_and_neither_take_nor_remove_snapshots(
             take_snapshot(sample_file, repository, uuid.uuid4().hex)
         with pytest.raises(StoreRefusedError):
             repository.store.delete(manifest_key(1))
+        undeleted = repository.store.delete_many([manifest_key(1)])
+
+    assert [(each.key, each.reason) for each in undeleted] == [(manifest_key(1), "AccessDenied")]

@@ -133,9 +133,10 @@ def moto_server(directory: Path, certificates: Certificates) -> Iterator[AwsServ
     shown = ["-c", str(certificates.certificate), "-k", str(certificates.key)]
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "MOTO_"))}
     with running(
-        [sys.executable, "-m", "moto.server", "-H", HOST, "-p", str(port), *shown],
+        [sys.executable, "-m", "tests.servers.moto_by_key", "-H", HOST, "-p", str(port), *shown],
         log=directory / "moto.log",
         is_ready=lambda: is_listening(port),
         environment=inherited,
+        directory=Path(__file__).parents[2],
     ):
         yield AwsServer(endpoint_url=f"https://{HOST}:{port}", ca=certificates.ca)

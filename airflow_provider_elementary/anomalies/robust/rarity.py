@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from airflow_provider_elementary.anomalies import explain
 from airflow_provider_elementary.anomalies.robust.model.alarm_counts import STEPS, steps_of
 from airflow_provider_elementary.anomalies.robust.model.transform import COUNT, DURATION, PERCENT, REAL, SUM, scale_kind
-from airflow_provider_elementary.anomalies.robust.series import FREQUENCIES, seconds_of
+from airflow_provider_elementary.anomalies.robust.series import FREQUENCIES, frequency_of, seconds_of
 from airflow_provider_elementary.anomalies.robust.state import SeriesStates
 from airflow_provider_elementary.anomalies.schema import with_reasons
 from airflow_provider_elementary.arrow_values import array_of_numbers, numbers_of, without_nulls
@@ -68,7 +68,8 @@ def with_rarity(
     """Return verdicts whose reasons say how often an alarm as high came before, on one scale for all metrics.
 
     It is counted in the buckets of metrics of the same class that ended before the bucket began, and the number of
-    these that come in a day. Of buckets of which a day has no whole number, nothing is said.
+    these that come in a day. Of buckets of which a day has no whole number, or whose
+    length is not known, nothing is said.
 
     :param past: what the states knew before the verdicts.
     :param daily: of each class, the buckets that come in a day.
@@ -122,10 +123,11 @@ def _bounds(verdicts: pa.Table) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.i
 
 
 def _is_of_days(verdicts: pa.Table) -> npt.NDArray[np.bool_]:
-    """Return of which rows a day has a whole number of buckets, as far as their length is known."""
+    """Return of which rows it is known that a day has a whole number of their buckets, as :class:`AlarmTotals` does."""
     start, end = _bounds(verdicts)
-    whole = [86_400 // frequency.buckets_a_day for frequency in FREQUENCIES if frequency.buckets_a_day]
-    return np.isin(end - start, [0, *whole])
+    is_whole = np.array([frequency.buckets_a_day > 0 for frequency in FREQUENCIES])
+    found: npt.NDArray[np.bool_] = is_whole[frequency_of(end - start)]
+    return found
 
 
 def _classes(rows: pa.Table) -> npt.NDArray[np.int64]:

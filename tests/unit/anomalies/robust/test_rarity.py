@@ -65,6 +65,20 @@ def test_nothing_is_said_or_silenced_in_buckets_longer_than_a_day() -> None:
     assert " days" not in newest["reason"]
 
 
+def test_buckets_of_unknown_length_are_neither_counted_nor_said_to_be_rare() -> None:
+    values = [*np.random.default_rng(5).normal(1000, 20, DAYS).round(), 100_000.0]
+    unknown = daily(values, first=FIRST, full_table_name="SHOP.CORE.UNKNOWN")
+    starts = unknown.column_names.index("bucket_start")
+    unknown = unknown.set_column(starts, "bucket_start", pa.nulls(len(unknown), pa.timestamp("us")))
+
+    found = robust.score(pa.concat_tables([tables(), unknown]))
+
+    assert reasons(found) == reasons(robust.score(tables()))
+    newest = found.to_pylist()[-1]
+    assert newest["is_anomalous"]
+    assert " days" not in newest["reason"]
+
+
 def test_alarms_that_come_too_often_are_not_raised() -> None:
     found = robust.score(tables(), days_per_alarm=25)
 
