@@ -79,7 +79,8 @@ def _row_groups_of(
 
     fetch = partial(opened.store.get_range, file.key)
     dictionaries = [column for column in columns if column in _NAMES]
-    with opened_encrypted(fetch, key, file.key, file, dictionaries=dictionaries) as reader:
+    # Files are read side by side already.
+    with opened_encrypted(fetch, key, file.key, file, dictionaries=dictionaries, use_threads=False) as reader:
         names = reader.schema.names
         held = [column for column in columns if column in names]
         for group in range(reader.metadata.num_row_groups):

@@ -13,7 +13,14 @@ import pyarrow.compute as pc
 
 from airflow_provider_elementary.anomalies.robust.fingerprint import mixed
 from airflow_provider_elementary.anomalies.robust.model.transform import PERCENT, scale_kind
-from airflow_provider_elementary.arrow_values import array_of_numbers, is_one_of, is_true, numbers_of, without_nulls
+from airflow_provider_elementary.arrow_values import (
+    array_of_numbers,
+    is_one_of,
+    is_true,
+    numbers_of,
+    scalar_of,
+    without_nulls,
+)
 
 Numbers = npt.NDArray[np.int64]
 
@@ -42,7 +49,7 @@ def counted_by(keys: pa.Table) -> Numbers:
         return found
     some = keys.take(array_of_numbers(np.concatenate([counts, shares])))
     table, properties = (without_nulls(some[name], "") for name in ("full_table_name", "metric_properties"))
-    both = pc.binary_join_element_wise(pc.utf8_upper(table), properties, _BETWEEN)
+    both = pc.binary_join_element_wise(pc.utf8_upper(table), properties, scalar_of(_BETWEEN, pa.string()))
     code = numbers_of(pc.dictionary_encode(both).unify_dictionaries().combine_chunks().indices)
     of_code = np.full(code.max() + 1, NO_COUNT, np.int64)
     # Of several, as of names in another case, the first counts.
