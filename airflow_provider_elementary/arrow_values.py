@@ -61,7 +61,7 @@ def array_of(values: Iterable[Any], kind: pa.DataType) -> pa.Array[Any]:
     return array_of_numbers(numbers, kind, is_null=is_null)
 
 
-def numbers_of(column: pa.ChunkedArray[Any] | pa.Array[Any]) -> np.ndarray:
+def numpy_of(column: pa.ChunkedArray[Any] | pa.Array[Any]) -> np.ndarray:
     """Return numbers, or booleans without nulls, as a NumPy array; numbers with nulls as floats, NaN for null."""
     if isinstance(column, pa.Array):
         return _numbers_of(column)
@@ -69,7 +69,7 @@ def numbers_of(column: pa.ChunkedArray[Any] | pa.Array[Any]) -> np.ndarray:
     return np.concatenate([np.zeros(0, kind), *map(_numbers_of, column.chunks)])
 
 
-def table_of(rows: Sequence[Mapping[str, Any]], schema: pa.Schema) -> pa.Table:
+def arrow_table_of(rows: Sequence[Mapping[str, Any]], schema: pa.Schema) -> pa.Table:
     """Return rows as a table; a column that a row lacks is null in it."""
     columns = [array_of([row.get(field.name) for row in rows], field.type) for field in schema]
     return pa.Table.from_arrays(columns, schema=schema)
@@ -87,7 +87,7 @@ def is_one_of(column: pa.ChunkedArray[Any], *values: Any) -> pa.ChunkedArray[Any
     return found
 
 
-def is_true(column: Any) -> Any:
+def true_values(column: Any) -> Any:
     """Return which values of a column of booleans are true; a null is not."""
     return pc.and_kleene(pc.is_valid(column), column)
 

@@ -21,7 +21,7 @@ from airflow_provider_elementary.anomalies.elementary.predicates import (
     sqlglot_dialect,
 )
 from airflow_provider_elementary.anomalies.schema import SERIES_COLUMNS
-from airflow_provider_elementary.arrow_values import array_of, array_of_numbers, is_one_of, numbers_of
+from airflow_provider_elementary.arrow_values import array_of, array_of_numbers, is_one_of, numpy_of
 from airflow_provider_elementary.duckdb_sandbox import bounded_connection
 from airflow_provider_elementary.exceptions import ConfigurationError
 from airflow_provider_elementary.metrics.definitions import COLLECTED
@@ -121,14 +121,14 @@ class SeriesConfigurations:
         """
         if self.table is None or not self.table.num_rows:
             names = pc.utf8_lower(keys["metric_name"].cast(pa.string()))
-            is_computed = numbers_of(is_one_of(names, *COMPUTED))
+            is_computed = numpy_of(is_one_of(names, *COMPUTED))
             return np.where(is_computed, 1, self.without_test).astype(np.int64)
         with bounded_connection() as connection:
             ordered = keys.select(KEYS).append_column("place", array_of_numbers(np.arange(keys.num_rows)))
             connection.register("keys", ordered)
             query = self.numbers(connection, "keys")
             found = connection.sql(f"SELECT configuration FROM ({query}) ORDER BY place").to_arrow_table()  # noqa: S608
-        numbers: npt.NDArray[np.int64] = numbers_of(found["configuration"])
+        numbers: npt.NDArray[np.int64] = numpy_of(found["configuration"])
         return numbers
 
     def excluded(self, adapter: str | None) -> str:

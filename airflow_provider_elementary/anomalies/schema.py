@@ -19,7 +19,7 @@ from airflow_provider_elementary.anomalies.explain import (
     NOT_ENOUGH,
     TOO_OLD,
 )
-from airflow_provider_elementary.arrow_values import array_of, array_of_numbers, is_one_of, is_true, numbers_of
+from airflow_provider_elementary.arrow_values import array_of, array_of_numbers, is_one_of, numpy_of, true_values
 from airflow_provider_elementary.elementary_schema import METRIC_KEYS
 from airflow_provider_elementary.exceptions import ConfigurationError
 
@@ -126,8 +126,8 @@ def _numbered(rows: pa.Table, names: Iterable[str]) -> npt.NDArray[np.int32]:
     for name in names:
         column = rows[name].cast(_METRIC_TYPES[name])
         encoded = pc.dictionary_encode(column, null_encoding="encode").combine_chunks()
-        pairs = numbers.astype(np.int64) * max(len(encoded.dictionary), 1) + numbers_of(encoded.indices)
-        numbers = numbers_of(pc.dictionary_encode(array_of_numbers(pairs)).indices)
+        pairs = numbers.astype(np.int64) * max(len(encoded.dictionary), 1) + numpy_of(encoded.indices)
+        numbers = numpy_of(pc.dictionary_encode(array_of_numbers(pairs)).indices)
     return numbers
 
 
@@ -142,10 +142,10 @@ def gather_verdicts(batches: Iterable[pa.RecordBatch], rows: int) -> tuple[pa.Ar
     is_scored = np.zeros(rows, bool)
     gathered: dict[str, np.ndarray] = {name: np.empty(rows, kind) for name, kind in _GATHERED.items()}
     for batch in batches:
-        points = numbers_of(batch["point"])
+        points = numpy_of(batch["point"])
         is_scored[points] = True
         for name, values in gathered.items():
-            values[points] = numbers_of(batch[name])
+            values[points] = numpy_of(batch[name])
     scored = np.flatnonzero(is_scored)
     if len(scored) < rows:
         gathered = {name: values[scored] for name, values in gathered.items()}
@@ -214,4 +214,4 @@ def with_reasons(verdicts: pa.Table, reasons: Mapping[int, str], quiet: Collecti
 def is_of_incident(verdicts: pa.Table) -> pa.ChunkedArray:
     """Return which verdicts are anomalous buckets of a table that has a name, at a time that is known."""
     is_named = pc.invert(is_one_of(verdicts["full_table_name"], "", None))
-    return pc.and_(pc.and_(is_true(verdicts["is_anomalous"]), is_named), pc.is_valid(verdicts["bucket_end"]))
+    return pc.and_(pc.and_(true_values(verdicts["is_anomalous"]), is_named), pc.is_valid(verdicts["bucket_end"]))

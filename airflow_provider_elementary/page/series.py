@@ -167,7 +167,7 @@ def _detect(
     import pyarrow as pa
 
     from airflow_provider_elementary.anomalies import detect
-    from airflow_provider_elementary.arrow_values import table_of
+    from airflow_provider_elementary.arrow_values import arrow_table_of
     from airflow_provider_elementary.metrics import METRICS_SCHEMA, scored_metrics
 
     if rule is None:
@@ -178,7 +178,7 @@ def _detect(
     parameters = {name: value for name, value in rule.items() if name not in _NOT_OF_THE_RULE}
     every = [row for series in rows.values() for row in series]
     wanted = pa.schema([field for field in METRICS_SCHEMA if every and field.name in every[0]])
-    metrics = scored_metrics(table_of(every, wanted)) if every else None
+    metrics = scored_metrics(arrow_table_of(every, wanted)) if every else None
     if metrics is None or not len(metrics):
         return {}, ""
     try:

@@ -14,11 +14,11 @@ import pytest
 from airflow_provider_elementary.arrow_values import (
     array_of,
     array_of_numbers,
+    arrow_table_of,
     is_one_of,
-    is_true,
-    numbers_of,
+    numpy_of,
     scalar_of,
-    table_of,
+    true_values,
     without_nulls,
 )
 
@@ -50,9 +50,9 @@ def test_numbers_go_to_arrow_and_back(kind: type) -> None:
 
     made.validate(full=True)
     assert made.equals(pa.array(values))
-    assert numbers_of(made.slice(1)).tolist() == values[1:].tolist()
-    assert numbers_of(pa.chunked_array([made, made.slice(2)])).tolist() == [*values, *values[2:]]
-    assert numbers_of(pa.chunked_array([], made.type)).dtype == values.dtype
+    assert numpy_of(made.slice(1)).tolist() == values[1:].tolist()
+    assert numpy_of(pa.chunked_array([made, made.slice(2)])).tolist() == [*values, *values[2:]]
+    assert numpy_of(pa.chunked_array([], made.type)).dtype == values.dtype
 
 
 def test_what_is_no_number_is_null_and_comes_back() -> None:
@@ -60,11 +60,11 @@ def test_what_is_no_number_is_null_and_comes_back() -> None:
 
     assert array_of_numbers(values, nan_is_null=True).to_pylist() == [1.0, None, 3.0]
     assert array_of_numbers(np.array([4, 5]), is_null=np.array([True, False])).to_pylist() == [None, 5]
-    assert np.isnan(numbers_of(pa.array([2, None, 3]).slice(1))).tolist() == [True, False]
+    assert np.isnan(numpy_of(pa.array([2, None, 3]).slice(1))).tolist() == [True, False]
 
 
 def test_a_column_that_rows_lack_is_null() -> None:
-    made = table_of([{"a": "x"}, {"a": None, "b": 2}], pa.schema({"a": pa.string(), "b": pa.int64()}))
+    made = arrow_table_of([{"a": "x"}, {"a": None, "b": 2}], pa.schema({"a": pa.string(), "b": pa.int64()}))
 
     assert made.to_pylist() == [{"a": "x", "b": None}, {"a": None, "b": 2}]
 
@@ -75,7 +75,7 @@ def test_columns_are_compared_with_values() -> None:
     assert is_one_of(column, "a").to_pylist() == [True, False, False]
     assert is_one_of(column.dictionary_encode(), "", None).to_pylist() == [False, True, True]
     assert is_one_of(column).to_pylist() == [False, False, False]
-    assert is_true(pa.array([True, None, False])).to_pylist() == [True, False, False]
+    assert true_values(pa.array([True, None, False])).to_pylist() == [True, False, False]
     assert without_nulls(column, "-").to_pylist() == ["a", "-", ""]
     assert scalar_of(datetime(2026, 1, 1), pa.timestamp("us")).as_py() == datetime(2026, 1, 1)
 
@@ -86,10 +86,10 @@ import sys
 import numpy as np, pyarrow as pa
 from datetime import datetime
 from airflow_provider_elementary.arrow_values import *
-table = table_of([{"a": "x", "b": 1.5, "c": datetime(2026, 1, 1), "d": True}], pa.schema(
+table = arrow_table_of([{"a": "x", "b": 1.5, "c": datetime(2026, 1, 1), "d": True}], pa.schema(
     {"a": pa.string(), "b": pa.float64(), "c": pa.timestamp("us"), "d": pa.bool_()}))
 rows = table.filter(is_one_of(table["a"], "x")).take(array_of_numbers(np.array([0]))).sort_by("a")
-rows.to_pylist(), numbers_of(rows["b"]), without_nulls(rows["a"], ""), is_true(rows["d"]), scalar_of(1, pa.int8())
+rows.to_pylist(), numpy_of(rows["b"]), without_nulls(rows["a"], ""), true_values(rows["d"]), scalar_of(1, pa.int8())
 print("pandas" in sys.modules)
 """
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

@@ -42,7 +42,7 @@ from airflow_provider_elementary.anomalies.schema import (
     number_series,
     series_metrics,
 )
-from airflow_provider_elementary.arrow_values import array_of_numbers, numbers_of
+from airflow_provider_elementary.arrow_values import array_of_numbers, numpy_of
 from airflow_provider_elementary.duckdb_sandbox import bounded_connection
 from airflow_provider_elementary.times import without_zone
 
@@ -114,7 +114,7 @@ def score(
         with connection.sql(_VERDICTS).to_arrow_reader(BATCH_ROWS) as reader:
             points, verdicts = gather_verdicts(reader, metrics.num_rows)
     explained = with_sentences(
-        verdicts, rows, points, configured, lambda chosen: numbers[series[numbers_of(chosen)]].tolist()
+        verdicts, rows, points, configured, lambda chosen: numbers[series[numpy_of(chosen)]].tolist()
     )
     return beside_keys(metrics, points, explained)
 

@@ -16,9 +16,9 @@ from airflow_provider_elementary.anomalies.robust.model.transform import PERCENT
 from airflow_provider_elementary.arrow_values import (
     array_of_numbers,
     is_one_of,
-    is_true,
-    numbers_of,
+    numpy_of,
     scalar_of,
+    true_values,
     without_nulls,
 )
 
@@ -50,7 +50,7 @@ def counted_by(keys: pa.Table) -> Numbers:
     some = keys.take(array_of_numbers(np.concatenate([counts, shares])))
     table, properties = (without_nulls(some[name], "") for name in ("full_table_name", "metric_properties"))
     both = pc.binary_join_element_wise(pc.utf8_upper(table), properties, scalar_of(_BETWEEN, pa.string()))
-    code = numbers_of(pc.dictionary_encode(both).unify_dictionaries().combine_chunks().indices)
+    code = numpy_of(pc.dictionary_encode(both).unify_dictionaries().combine_chunks().indices)
     of_code = np.full(code.max() + 1, NO_COUNT, np.int64)
     # Of several, as of names in another case, the first counts.
     of_code[code[: len(counts)][::-1]] = counts[::-1]
@@ -97,4 +97,4 @@ def _codes(series: npt.NDArray[np.integer], starts: Numbers, ends: Numbers) -> n
 
 
 def _places(chosen: pa.ChunkedArray) -> Numbers:
-    return np.flatnonzero(numbers_of(is_true(chosen)))
+    return np.flatnonzero(numpy_of(true_values(chosen)))

@@ -17,7 +17,7 @@ from airflow_provider_elementary.anomalies.robust.model.settings import SeriesSe
 from airflow_provider_elementary.anomalies.robust.model.transform import scale_kind
 from airflow_provider_elementary.anomalies.robust.row_counts import RowCounts, counted_by
 from airflow_provider_elementary.anomalies.schema import series_metrics
-from airflow_provider_elementary.arrow_values import array_of_numbers, numbers_of, scalar_of, without_nulls
+from airflow_provider_elementary.arrow_values import array_of_numbers, numpy_of, scalar_of, without_nulls
 
 KEYS_SCHEMA = pa.schema([(name, pa.string()) for name in KEYS])
 FREQUENCIES = (HOURLY, DAILY, OTHER, *OF_HOURS)
@@ -136,7 +136,7 @@ def buckets_of_series(
 def scales_of_metrics(keys: pa.Table) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.bool_]]:
     """Return per series the scale of its metric, and whether it counts the rows of a table."""
     names = pc.dictionary_encode(without_nulls(keys["metric_name"], "")).unify_dictionaries().combine_chunks()
-    metrics, places = names.dictionary.to_pylist(), numbers_of(names.indices)
+    metrics, places = names.dictionary.to_pylist(), numpy_of(names.indices)
     if not metrics:
         return np.zeros(0, np.int8), np.zeros(0, bool)
     kinds = np.array([scale_kind(name) for name in metrics], np.int8)
@@ -247,7 +247,7 @@ def number_rows(table: pa.Table, columns: Sequence[str]) -> tuple[npt.NDArray[np
     for name in columns:
         column = pc.dictionary_encode(table[name]).unify_dictionaries().combine_chunks()
         values = len(column.dictionary)
-        indices = numbers_of(pc.fill_null(column.indices, scalar_of(values, column.indices.type)))
+        indices = numpy_of(pc.fill_null(column.indices, scalar_of(values, column.indices.type)))
         _, code = np.unique(code * (values + 1) + indices, return_inverse=True)
     _, first, code = np.unique(code, return_index=True, return_inverse=True)
     rank = np.empty(len(first), np.int64)
@@ -268,14 +268,14 @@ def date_of(number: int, frequency: Frequency) -> date | None:
 def seconds_of(column: pa.ChunkedArray) -> npt.NDArray[np.int64]:
     """Return a time column in seconds since 1970, -1 for null."""
     seconds: npt.NDArray[np.int64] = (
-        numbers_of(pc.fill_null(column.cast(pa.int64()), scalar_of(-_MICROSECONDS, pa.int64()))) // _MICROSECONDS
+        numpy_of(pc.fill_null(column.cast(pa.int64()), scalar_of(-_MICROSECONDS, pa.int64()))) // _MICROSECONDS
     )
     return seconds
 
 
 def values_of(column: pa.ChunkedArray) -> npt.NDArray[np.float64]:
     """Return values; one that is no number, or too large to be squared, is none, as in Elementary's rule."""
-    values = numbers_of(column).astype(np.float64)
+    values = numpy_of(column).astype(np.float64)
     is_value = np.abs(values) < _TOO_LARGE
     return values if is_value.all() else np.where(is_value, values, np.nan)
 

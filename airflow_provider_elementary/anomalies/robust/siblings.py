@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 
 from airflow_provider_elementary.anomalies.robust.series import number_rows
 from airflow_provider_elementary.anomalies.schema import series_metrics, with_reasons
-from airflow_provider_elementary.arrow_values import array_of_numbers, is_one_of, is_true, numbers_of, without_nulls
+from airflow_provider_elementary.arrow_values import array_of_numbers, is_one_of, numpy_of, true_values, without_nulls
 
 Flags = npt.NDArray[np.bool_]
 
@@ -54,8 +54,8 @@ def _together(
     above = _true(pc.greater(verdicts["metric_value"], verdicts["expected_value"]))
     scored = np.bincount(group, weights=_true(pc.is_valid(verdicts["score"])))
     movers = np.flatnonzero(is_moved & is_of_dimension)
-    values = numbers_of(pc.rank(without_nulls(rows["dimension_value"].cast(pa.string()), "")))
-    scores = numbers_of(verdicts["score"])
+    values = numpy_of(pc.rank(without_nulls(rows["dimension_value"].cast(pa.string()), "")))
+    scores = numpy_of(verdicts["score"])
     movers = movers[np.lexsort((values[movers], -scores[movers], above[movers], group[movers]))]
     side = 2 * group[movers] + above[movers]
     _, first, moved = np.unique(side, return_index=True, return_counts=True)
@@ -86,5 +86,5 @@ def _of_table(rows: pa.Table, place: int, above: Flags) -> tuple[object, ...]:
 
 def _true(column: pa.ChunkedArray) -> Flags:
     """Return which values are true; null is not."""
-    found: Flags = numbers_of(is_true(column))
+    found: Flags = numpy_of(true_values(column))
     return found

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from airflow_provider_elementary.anomalies.robust.model.detector import Detector
 from airflow_provider_elementary.anomalies.robust.series import FREQUENCIES, NEVER, ends_of
-from airflow_provider_elementary.arrow_values import array_of_numbers, numbers_of
+from airflow_provider_elementary.arrow_values import array_of_numbers, numpy_of
 
 #: Changes whenever the arrays or their meaning do: an older model state is refused, not misread.
 FORMAT = b"10"
@@ -55,7 +55,7 @@ def stored_firsts(series: pa.Table, until: int) -> npt.NDArray[np.int64]:
 
     :param until: of the state; buckets that ended later may have been removed or replaced since, and are left out.
     """
-    codes = np.stack([numbers_of(series[name]) for name in _FIRSTS], axis=1)
+    codes = np.stack([numpy_of(series[name]) for name in _FIRSTS], axis=1)
     return np.where(ends_of(codes) > until, NEVER, codes)
 
 
@@ -106,7 +106,7 @@ class SeriesStates:
 
     def table(self) -> pa.Table:
         """Return the state as a table that can be stored: one row per series, arrays as bytes per frequency."""
-        frequencies = numbers_of(self.keys["frequency"])
+        frequencies = numpy_of(self.keys["frequency"])
         of_frequencies = pa.concat_arrays([_binary(_pack(detector)) for detector in self.detectors])
         place = np.empty(len(frequencies), np.int64)
         place[np.argsort(frequencies, kind="stable")] = np.arange(len(frequencies))

@@ -11,7 +11,7 @@ _PROGRAM = """
 import sys
 from datetime import datetime, timedelta
 from airflow_provider_elementary.anomalies import detect
-from airflow_provider_elementary.arrow_values import table_of
+from airflow_provider_elementary.arrow_values import arrow_table_of
 from airflow_provider_elementary.metrics import METRICS_SCHEMA
 
 first = datetime(2026, 1, 1)
@@ -27,7 +27,7 @@ rows = [
     )
     for day in range(60)
 ]
-verdicts = detect(table_of(rows, METRICS_SCHEMA), sys.argv[1])
+verdicts = detect(arrow_table_of(rows, METRICS_SCHEMA), sys.argv[1])
 found = [row["metric_name"] for row in verdicts.to_pylist() if row["is_anomalous"]]
 print(len(found) > 1, "pandas" in sys.modules)
 """

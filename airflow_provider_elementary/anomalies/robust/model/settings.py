@@ -15,7 +15,7 @@ import pyarrow as pa
 from airflow_provider_elementary.anomalies.configurations import KEYS, SeriesConfigurations
 from airflow_provider_elementary.anomalies.elementary.parameters import SEASONALITIES, AnomalyTestParameters
 from airflow_provider_elementary.anomalies.feedback import MARKS, Feedback
-from airflow_provider_elementary.arrow_values import array_of_numbers, numbers_of
+from airflow_provider_elementary.arrow_values import array_of_numbers, numpy_of
 from airflow_provider_elementary.duckdb_sandbox import bounded_connection
 
 Floats = npt.NDArray[np.float64]
@@ -176,7 +176,7 @@ class SeriesSettings:
             connection.register("rows", table)
             query = _EXCLUDED.replace("{is_excluded}", self.configured.excluded(self.adapter))
             excluded = connection.sql(query).to_arrow_table()
-        places: npt.NDArray[np.int64] = numbers_of(excluded["place"])
+        places: npt.NDArray[np.int64] = numpy_of(excluded["place"])
         return places
 
 
