@@ -238,7 +238,7 @@ def _built_elsewhere(engine: duckdb.DuckDBPyConnection, invocations: Sequence[st
 
 
 def _checks(engine: duckdb.DuckDBPyConnection, latest: datetime) -> dict[tuple[str, str], list[tuple[datetime, bool]]]:
-    """Return when each source was checked in the 120 days up to a time, UTC, and whether it was good."""
+    """Return when each source was checked in the 130 days up to a time, UTC, and whether it was good."""
     query = """
     WITH checks AS (
         SELECT
@@ -250,7 +250,7 @@ def _checks(engine: duckdb.DuckDBPyConnection, latest: datetime) -> dict[tuple[s
         WHERE kind = 'source_freshness' AND checked_at <= $latest
     )
     SELECT subject, checked_table, list({'at': checked_at, 'is_good': is_good})
-    FROM checks WHERE checked_at >= (SELECT max(checked_at) - INTERVAL 120 DAYS FROM checks)
+    FROM checks WHERE checked_at >= (SELECT max(checked_at) - INTERVAL 130 DAYS FROM checks)
     GROUP BY ALL
     """
     return {
