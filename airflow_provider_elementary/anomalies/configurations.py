@@ -206,6 +206,8 @@ def _sql(name: str) -> str:
 
 def _each_once(numbered: pa.Table) -> pa.Table:
     """Return each series once, its names in the form in which they are compared."""
+    if not numbered.num_rows:
+        return numbered
     keys = [name for name in numbered.column_names if name != "configuration"]
     names = ", ".join(f"{_sql(name)} AS {name}" for name in keys)
     with bounded_connection() as connection:
