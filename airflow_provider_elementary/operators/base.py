@@ -76,10 +76,9 @@ def run_key(context: Context) -> str:
     return f"{instance.dag_id}/{instance.run_id}/{instance.task_id}/{instance.map_index}"
 
 
-def run_after(context: Context) -> datetime:
-    """Return the time before which no attempt of the DAG run began."""
-    moment: datetime = context["dag_run"].run_after
-    return moment
+def run_after(context: Context) -> datetime | None:
+    """Return the time before which no attempt of the DAG run began; None where the operator is run without one."""
+    return getattr(context.get("dag_run"), "run_after", None)
 
 
 def task_series(context: Context) -> str:
