@@ -24,6 +24,8 @@ from airflow_provider_elementary.operators.access_gate import require_access
 from airflow_provider_elementary.timeouts import break_off_all
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from airflow_provider_elementary.snapshots.chain import Anchor
     from airflow_provider_elementary.snapshots.repository import Repository
     from airflow_provider_elementary.source import Source
@@ -72,6 +74,12 @@ def run_key(context: Context) -> str:
     """Return the key of a task instance: the same over retries and clears of one DAG run."""
     instance = context["ti"]
     return f"{instance.dag_id}/{instance.run_id}/{instance.task_id}/{instance.map_index}"
+
+
+def run_after(context: Context) -> datetime:
+    """Return the time before which no attempt of the DAG run began."""
+    moment: datetime = context["dag_run"].run_after
+    return moment
 
 
 def task_series(context: Context) -> str:

@@ -114,6 +114,18 @@ def committed_sequences(repository: Repository) -> list[int]:
     return [number for number in numbers if head and number <= head.document.sequence and number not in pruned]
 
 
+def newest_sequences(repository: Repository, count: int) -> list[int]:
+    """Return the numbers of the newest snapshots that a store holds, oldest first: at least some, where there are."""
+    if (head := find_head(repository)) is None:
+        return []
+    newest, pruned = head.document.sequence, tombstones(list(read_records(repository)))
+    first = max(1, newest - 2 * count)
+    numbers = numbered(repository.store, MANIFESTS, manifest_key(first - 1))[0]
+    found = [number for number in numbers if number <= newest and number not in pruned]
+    # Where most of them were pruned, there are older ones.
+    return found if first == 1 or len(found) >= count else committed_sequences(repository)
+
+
 def find_head(repository: Repository, numbers: Sequence[int] | None = None) -> Signed[ManifestDocument] | None:
     """Return the newest proved manifest, or None in an empty store; what outsiders put beside it is passed over.
 
@@ -144,7 +156,8 @@ def find_head(repository: Repository, numbers: Sequence[int] | None = None) -> S
     head = newest_proved(at_the_end, start, proved, known) if at_the_end else None
     if head is None:
         if numbers is None:
-            numbers = list(numbered(repository.store, MANIFESTS)[0])
+            # Without a page of the index, those at the end are all.
+            numbers = list(numbered(repository.store, MANIFESTS)[0]) if repository.listed_after else at_the_end
         head = newest_proved(numbers, start, proved, known)
     if head is None and start > 1:
         head = newest_proved(numbers or (), 1, proved, known)

@@ -48,6 +48,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+#: How many generations a prune reads at most to prove that earlier ones are over.
+_LOOKS = 64
+
 
 @dataclass(frozen=True)
 class PruneDecision:
@@ -252,7 +255,7 @@ class PrunePlan:
         over = {stone.snapshot_id for number, stone in self._stones.items() if number not in self.waiting}
         writers = {row.snapshot_id for number, row in self._rows.items() if number in self.kept}
         # The files of one that is still readable stay: it lists them itself.
-        writers |= {self._stones[number].snapshot_id for number in self.waiting}
+        writers |= {self._stones[number].snapshot_id for number in self.waiting} | self._being_captured
         # What was begun after the newest snapshot may belong to newer ones, which somebody hid.
         oldest = min(self.clock.oldest_orphan, self.head.taken_at)
         expired = {file.key for file in self.expired if self.clock.is_over(datetime.fromisoformat(file.expired_at))}
@@ -261,7 +264,7 @@ class PrunePlan:
             writer = writer_of(found.key)
             if found.key in expired:
                 doomed.append(found)
-            elif writer not in writers | self._being_captured and (writer in over or _is_before(writer, oldest)):
+            elif writer not in writers and (writer in over or _is_before(writer, oldest)):
                 unlisted.append(found)
         # Without one of these, no list has to be read.
         doomed += [found for found in unlisted if found.key not in self._named] if unlisted else []
@@ -317,8 +320,13 @@ class PrunePlan:
             # Of a manifest that was lost, the id is not known.
             (older if ids.get(number, "") in ("", snapshot_id) else unused).append((number, found.key))
         staying, begun, end = sorted(self._there - set(self.manifests)), sorted(began), max(self._there) + 1
-        # Anybody can put names there: each generation is read once, however many they are.
-        is_proved = cache(self._is_proved)
+        # Anybody can put names there: each is read once, and what is left over waits for the next prunes.
+        looks = iter(range(_LOOKS))
+
+        @cache
+        def is_proved(generation: str) -> bool:
+            return next(looks, None) is not None and self._is_proved(generation)
+
         for number, key in older:
             place = bisect_left(staying, number)
             first = staying[place] if place < len(staying) else end
