@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from airflow_provider_elementary.anomalies.configurations import without_arguments
 from airflow_provider_elementary.anomalies.detect import Method
 from airflow_provider_elementary.anomalies.detect_recent import score_recent
+from airflow_provider_elementary.duckdb_sandbox import bounded_connection
 from airflow_provider_elementary.elementary_schema import METRIC_KEYS
 from airflow_provider_elementary.snapshots.repository import Repository
 from airflow_provider_elementary.storage.records.results import write_result
@@ -79,19 +80,23 @@ def metric_in_words(row: Mapping[str, Any]) -> str:
 
 def by_metric(verdicts: pa.Table) -> pa.Table:
     """Return verdicts in short; see :class:`Backtest`."""
-    start = pc.coalesce(verdicts["bucket_start"], verdicts["bucket_end"])
-    flag = verdicts["is_anomalous"]
-    when = pc.if_else(flag, start, pa.scalar(None, start.type))
-    size = pc.if_else(flag, pc.abs(verdicts["score"]), pa.scalar(None, pa.float64()))
-    facts = verdicts.select(METRIC_KEYS).append_column("scored", pc.cast(pc.is_valid(verdicts["score"]), pa.int64()))
-    facts = facts.append_column("anomalous", pc.cast(flag, pa.int64()))
-    facts = facts.append_column("when", when).append_column("size", size)
-    totals = facts.group_by(list(METRIC_KEYS)).aggregate(
-        [("scored", "sum"), ("anomalous", "sum"), ("when", "min"), ("when", "max"), ("size", "max")]
-    )
-    aggregates = totals.select([*METRIC_KEYS, "scored_sum", "anomalous_sum", "when_min", "when_max", "size_max"])
-    named = aggregates.rename_columns([*METRIC_KEYS, "scored", "anomalous", "first", "last", "worst_score"])
-    return named.sort_by([("anomalous", "descending"), ("worst_score", "descending"), ("full_table_name", "ascending")])
+    with bounded_connection() as connection:
+        connection.register("verdicts", verdicts)
+        found: pa.Table = connection.sql(_BY_METRIC).to_arrow_table()
+    return found
+
+
+_BY_METRIC = f"""
+SELECT
+    {", ".join(METRIC_KEYS)},
+    count(score) AS scored,
+    count(*) FILTER (is_anomalous) AS anomalous,
+    min(coalesce(bucket_start, bucket_end)) FILTER (is_anomalous) AS first,
+    max(coalesce(bucket_start, bucket_end)) FILTER (is_anomalous) AS last,
+    max(abs(score)) FILTER (is_anomalous) AS worst_score
+FROM verdicts GROUP BY {", ".join(METRIC_KEYS)}
+ORDER BY anomalous DESC, worst_score DESC NULLS LAST, full_table_name NULLS LAST
+"""  # noqa: S608 - constants
 
 
 def store_backtest(

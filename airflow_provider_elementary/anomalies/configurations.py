@@ -21,6 +21,7 @@ from airflow_provider_elementary.anomalies.elementary.predicates import (
     sqlglot_dialect,
 )
 from airflow_provider_elementary.anomalies.schema import SERIES_COLUMNS
+from airflow_provider_elementary.arrow_values import array_of, array_of_numbers, is_one_of, numpy_of
 from airflow_provider_elementary.duckdb_sandbox import bounded_connection
 from airflow_provider_elementary.exceptions import ConfigurationError
 from airflow_provider_elementary.metrics.definitions import COLLECTED
@@ -93,8 +94,8 @@ class SeriesConfigurations:
                 parameters.append(_resolved(row, arguments))
                 tests.append(test)
             numbers.append(places[text])
-        table = _normalised(configurations.select(keys)).append_column("configuration", pa.array(numbers, pa.int64()))
-        return cls(parameters, tests, _each_once(table), 1)
+        numbered = configurations.select(keys).append_column("configuration", array_of(numbers, pa.int64()))
+        return cls(parameters, tests, _each_once(numbered), 1)
 
     def numbers(self, connection: duckdb.DuckDBPyConnection, rows: str) -> str:
         """Return SQL that adds ``configuration`` to a relation with the columns of metrics.
@@ -120,14 +121,14 @@ class SeriesConfigurations:
         """
         if self.table is None or not self.table.num_rows:
             names = pc.utf8_lower(keys["metric_name"].cast(pa.string()))
-            is_computed = pc.is_in(names, pa.array(sorted(COMPUTED))).to_numpy()
+            is_computed = numpy_of(is_one_of(names, *COMPUTED))
             return np.where(is_computed, 1, self.without_test).astype(np.int64)
         with bounded_connection() as connection:
-            ordered = keys.select(KEYS).append_column("place", pa.array(np.arange(keys.num_rows)))
+            ordered = keys.select(KEYS).append_column("place", array_of_numbers(np.arange(keys.num_rows)))
             connection.register("keys", ordered)
             query = self.numbers(connection, "keys")
             found = connection.sql(f"SELECT configuration FROM ({query}) ORDER BY place").to_arrow_table()  # noqa: S608
-        numbers: npt.NDArray[np.int64] = found["configuration"].to_numpy()
+        numbers: npt.NDArray[np.int64] = numpy_of(found["configuration"])
         return numbers
 
     def excluded(self, adapter: str | None) -> str:
@@ -199,25 +200,26 @@ def _value(value: Any) -> Any:
     return value
 
 
-def _normalised(keys: pa.Table) -> pa.Table:
-    with bounded_connection() as connection:
-        connection.register("keys", keys)
-        names = ", ".join(f"{_sql(name)} AS {name}" for name in keys.column_names)
-        normalised: pa.Table = connection.sql(f"SELECT {names} FROM keys AS m").to_arrow_table()  # noqa: S608 - constants
-    return normalised
-
-
 def _sql(name: str) -> str:
     return f"upper(nullif(m.{name}, ''))" if name in _ANY_CASE else f"m.{name}"
 
 
-def _each_once(table: pa.Table) -> pa.Table:
-    keys = [name for name in table.column_names if name != "configuration"]
-    distinct = table.group_by([*keys, "configuration"]).aggregate([])
-    series = distinct.group_by(keys).aggregate([])
-    if len(series) < len(distinct):
+def _each_once(numbered: pa.Table) -> pa.Table:
+    """Return each series once, its names in the form in which they are compared."""
+    if not numbered.num_rows:
+        return numbered
+    keys = [name for name in numbered.column_names if name != "configuration"]
+    names = ", ".join(f"{_sql(name)} AS {name}" for name in keys)
+    with bounded_connection() as connection:
+        connection.register("numbered", numbered)
+        query = f"SELECT DISTINCT {names}, configuration FROM numbered AS m"  # noqa: S608 - constants
+        distinct: pa.Table = connection.sql(query).to_arrow_table()
+        connection.register("series", distinct)
+        query = f"SELECT count(*) FROM (SELECT DISTINCT {', '.join(keys)} FROM series)"  # noqa: S608 - constants
+        [[series]] = connection.sql(query).fetchall()
+    if series < len(distinct):
         raise ConfigurationError(
-            f"{len(distinct) - len(series)} rows of the configurations are of a series that another row configures "
+            f"{len(distinct) - series} rows of the configurations are of a series that another row configures "
             "differently. Give one row per series."
         )
     return distinct

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from airflow_provider_elementary.anomalies.elementary.parameters import AnomalyTestParameters
+from airflow_provider_elementary.arrow_values import array_of
 from airflow_provider_elementary.metrics.definitions import FAMILIES, Family
 from airflow_provider_elementary.metrics.registry import METRICS, family_of, names_of, possible
 from airflow_provider_elementary.metrics.wording import in_words
@@ -71,7 +72,7 @@ def with_sentences(
     for name in ("expected_min", "expected_max", "training_size"):
         rows = rows.append_column(name, verdicts[name].filter(is_anomalous))
     configurations = [(configured.parameters[number], configured.tests[number]) for number in numbers(chosen)]
-    sentences = pa.array(
+    sentences = array_of(
         [sentence(row, *pair) for row, pair in zip(rows.to_pylist(), configurations, strict=True)], pa.string()
     )
     explained = pc.replace_with_mask(verdicts["reason"], is_anomalous, sentences)

@@ -19,6 +19,7 @@ from airflow_provider_elementary.anomalies.explain import (
     NOT_ENOUGH,
     TOO_OLD,
 )
+from airflow_provider_elementary.arrow_values import array_of, array_of_numbers, is_one_of, numpy_of, true_values
 from airflow_provider_elementary.elementary_schema import METRIC_KEYS
 from airflow_provider_elementary.exceptions import ConfigurationError
 
@@ -91,7 +92,7 @@ def series_metrics(metrics: pa.Table) -> pa.Table:
             raise _wrong_type(field, metrics[field.name].type) from error
         except pa.ArrowNotImplementedError as error:
             raise _wrong_type(field, metrics[field.name].type) from error
-    columns.append(pa.chunked_array([pa.array(np.arange(metrics.num_rows))]))
+    columns.append(pa.chunked_array([array_of_numbers(np.arange(metrics.num_rows))]))
     return pa.table(columns, names=[*_METRICS_SCHEMA.names, "point"])
 
 
@@ -125,8 +126,8 @@ def _numbered(rows: pa.Table, names: Iterable[str]) -> npt.NDArray[np.int32]:
     for name in names:
         column = rows[name].cast(_METRIC_TYPES[name])
         encoded = pc.dictionary_encode(column, null_encoding="encode").combine_chunks()
-        pairs = numbers.astype(np.int64) * max(len(encoded.dictionary), 1) + encoded.indices.to_numpy()
-        numbers = pc.dictionary_encode(pa.array(pairs)).indices.to_numpy()
+        pairs = numbers.astype(np.int64) * max(len(encoded.dictionary), 1) + numpy_of(encoded.indices)
+        numbers = numpy_of(pc.dictionary_encode(array_of_numbers(pairs)).indices)
     return numbers
 
 
@@ -141,19 +142,21 @@ def gather_verdicts(batches: Iterable[pa.RecordBatch], rows: int) -> tuple[pa.Ar
     is_scored = np.zeros(rows, bool)
     gathered: dict[str, np.ndarray] = {name: np.empty(rows, kind) for name, kind in _GATHERED.items()}
     for batch in batches:
-        points = batch["point"].to_numpy()
+        points = numpy_of(batch["point"])
         is_scored[points] = True
         for name, values in gathered.items():
-            values[points] = batch[name].to_numpy(zero_copy_only=False)
+            values[points] = numpy_of(batch[name])
     scored = np.flatnonzero(is_scored)
     if len(scored) < rows:
         gathered = {name: values[scored] for name, values in gathered.items()}
     # A null came out of a batch as NaN, which no score ever is.
-    columns: dict[str, pa.Array[Any]] = {name: pa.array(values, from_pandas=True) for name, values in gathered.items()}
-    columns["is_anomalous"] = pa.array(gathered["kind"] > 0)
+    columns: dict[str, pa.Array[Any]] = {
+        name: array_of_numbers(values, nan_is_null=True) for name, values in gathered.items()
+    }
+    columns["is_anomalous"] = array_of_numbers(gathered["kind"] > 0)
     columns["kind"] = _named(gathered["kind"], KINDS)
     columns["reason"] = _named(gathered["reason"], REASONS)
-    return pa.array(scored), pa.table([columns[name] for name in VERDICT_SCHEMA.names], schema=VERDICT_SCHEMA)
+    return array_of_numbers(scored), pa.table([columns[name] for name in VERDICT_SCHEMA.names], schema=VERDICT_SCHEMA)
 
 
 def beside_keys(metrics: pa.Table, points: pa.Array[Any], verdicts: pa.Table) -> pa.Table:
@@ -170,8 +173,8 @@ def beside_keys(metrics: pa.Table, points: pa.Array[Any], verdicts: pa.Table) ->
 
 
 def _named(codes: np.ndarray, names: Sequence[str]) -> pa.Array[Any]:
-    places = pa.array(codes - 1, mask=codes == 0)
-    return pa.DictionaryArray.from_arrays(places, pa.array(names, pa.string())).cast(pa.string())
+    places = array_of_numbers(codes - 1, is_null=codes == 0)
+    return pa.DictionaryArray.from_arrays(places, array_of(names, pa.string())).cast(pa.string())
 
 
 def _typed(column: pa.ChunkedArray[Any], wanted: pa.DataType) -> pa.ChunkedArray[Any]:
@@ -197,11 +200,11 @@ def with_reasons(verdicts: pa.Table, reasons: Mapping[int, str], quiet: Collecti
     is_changed, is_quiet = np.zeros((2, len(verdicts)), bool)
     is_changed[list(reasons)] = True
     is_quiet[list(quiet)] = True
-    said = pa.array([reasons[place] for place in sorted(reasons)], pa.string())
+    said = array_of([reasons[place] for place in sorted(reasons)], pa.string())
     changes = {
-        "is_anomalous": pc.if_else(pa.array(is_quiet), False, verdicts["is_anomalous"]),
-        "kind": pc.if_else(pa.array(is_quiet), pa.scalar(None, pa.string()), verdicts["kind"]),
-        "reason": pc.replace_with_mask(verdicts["reason"].combine_chunks(), pa.array(is_changed), said),
+        "is_anomalous": pc.and_kleene(verdicts["is_anomalous"], array_of_numbers(~is_quiet)),
+        "kind": pc.if_else(array_of_numbers(~is_quiet), verdicts["kind"], pa.nulls(len(verdicts), pa.string())),
+        "reason": pc.replace_with_mask(verdicts["reason"].combine_chunks(), array_of_numbers(is_changed), said),
     }
     for name, column in changes.items():
         verdicts = verdicts.set_column(verdicts.column_names.index(name), name, column)
@@ -210,7 +213,5 @@ def with_reasons(verdicts: pa.Table, reasons: Mapping[int, str], quiet: Collecti
 
 def is_of_incident(verdicts: pa.Table) -> pa.ChunkedArray:
     """Return which verdicts are anomalous buckets of a table that has a name, at a time that is known."""
-    is_named = pc.not_equal(pc.fill_null(verdicts["full_table_name"], ""), "")
-    return pc.fill_null(
-        pc.and_(pc.and_(verdicts["is_anomalous"], is_named), pc.is_valid(verdicts["bucket_end"])), False
-    )
+    is_named = pc.invert(is_one_of(verdicts["full_table_name"], "", None))
+    return pc.and_(pc.and_(true_values(verdicts["is_anomalous"]), is_named), pc.is_valid(verdicts["bucket_end"]))

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from airflow_provider_elementary.cli.exits import NOT_DONE
 from airflow_provider_elementary.cli.summary import show_store
-from airflow_provider_elementary.sample import build_sample
+from airflow_provider_elementary.sample import LAST_DAY, build_sample
 from airflow_provider_elementary.snapshots import Repository, open_store
 from airflow_provider_elementary.snapshots.store_settings import parse_store
 from airflow_provider_elementary.snapshots.store_setup import create_store, new_local_keys, write_private_file
@@ -45,7 +45,8 @@ def run_demo(home: Path) -> int:
     folder = os.path.relpath(home)
     program = os.path.relpath(Path(sys.executable).parent / "airflow-elementary")
     print(
-        f"\nOne DAG run of {_DAG_ID} took {time.monotonic() - started:.0f} s. Its files:\n"
+        f"\nThe sample's data ends on {LAST_DAY:%-d %b %Y}; dbt has been silent since.\n"
+        f"One DAG run of {_DAG_ID} took {time.monotonic() - started:.0f} s. Its files:\n"
         f"  {folder}/store         encrypted Parquet, manifests, results\n"
         f"  {folder}/keys.json     the master keys and the signing key; in production use a secrets backend\n"
         f"  {folder}/env.sh        the connections elementary_default and elementary_store_default\n"

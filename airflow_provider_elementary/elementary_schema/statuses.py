@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Literal
 
@@ -48,6 +49,8 @@ _SAME = {"no op": "no-op", "noop": "no-op", "": NO_STATUS}
 _BLANKS = r"[\s_\x{00A0}]+"
 
 
+# Asked for each result of each test, in a few forms.
+@lru_cache(256)
 def status_name(text: str | None) -> str:
     """Return a status in the one form that is compared and shown: lower case, without padding."""
     plain = re.sub(r"[\s_\u00a0]+", " ", text or "").strip().lower()

@@ -59,11 +59,13 @@ class DbtConditions:
     :param conditions: past ones included, the oldest first.
     :param good_at: when the newest good evidence was made, by the key of the conditions that it ends.
     :param lists: what the dbt project lists.
+    :param seen_at: when each result came that a condition of results is of, by the condition's id.
     """
 
     conditions: tuple[Condition, ...]
     good_at: Mapping[_Key, datetime]
     lists: ProjectLists
+    seen_at: Mapping[str, Sequence[datetime]]
 
     def since(self, before: Iterable[Condition]) -> list[Condition]:
         """Return the conditions, and the ends of those that were known and whose first evidence was deleted since.
@@ -87,13 +89,9 @@ class DbtConditions:
                 found.pop(same.condition_id, None)
                 same = replace(same, table=known.table, title=known.title)
             if same is not None and known.state == REMOVED:
-                if same.last_seen > known.last_seen:
-                    again = _again(known, same, earlier)
-                    found |= {known.condition_id: known, again.condition_id: again}
-                else:
-                    # What was seen to be gone at a moment stays so until it is listed.
-                    is_back = same.holds and self.lists.is_listed(known.subject)
-                    found[known.condition_id] = same if is_back else known
+                # What was seen to be gone at a moment stays so; what is listed again is a new condition.
+                again = self._again(known, same, earlier)
+                found |= {each.condition_id: each for each in (known, again) if each is not None}
             elif same is not None:
                 found[known.condition_id] = same
             elif known.holds:
@@ -102,6 +100,22 @@ class DbtConditions:
                     found.pop(later.condition_id, None)
                 found[known.condition_id] = self._without_first(known, later)
         return list(found.values())
+
+    def _again(self, removed: Condition, newer: Condition, earlier: Iterable[Condition]) -> Condition | None:
+        """Return the condition of what was removed, came back and is not good; None where it did not come back.
+
+        It begins with the first result since, or, where its last one still counts, when it was listed again.
+
+        :param newer: what the results say without the removal.
+        :param earlier: the conditions that are known, the oldest first.
+        """
+        results = [at for at in self.seen_at.get(newer.condition_id, ()) if at > removed.last_seen]
+        if not results and not (newer.holds and self.lists.is_listed(removed.subject)):
+            return None
+        known = [each.started_at for each in earlier if each.key == removed.key and each.started_at > removed.last_seen]
+        moment = self.lists.as_of or (self.lists.command.at if self.lists.command else removed.ended_at)
+        started_at = min([*known, *results], default=moment or removed.last_seen)
+        return replace(newer, started_at=started_at, last_seen=max(newer.last_seen, started_at))
 
     def _without_first(self, known: Condition, later: Condition | None) -> Condition:
         """Return a condition whose first evidence was deleted, as the later evidence says it."""
@@ -114,13 +128,6 @@ class DbtConditions:
         if known.state in (SILENT, NOT_CHECKED) and as_of is not None and as_of - known.last_seen >= RETIRED:
             return replace(known, ended_at=known.last_seen + RETIRED, state=NO_LONGER_EXPECTED)
         return self.lists.ended(known)
-
-
-def _again(removed: Condition, newer: Condition, earlier: Iterable[Condition]) -> Condition:
-    """Return the condition of what was removed, came back and is not good: a new one, known or not."""
-    starts = (each.started_at for each in earlier if each.key == removed.key)
-    known = (start for start in starts if removed.last_seen < start <= newer.last_seen)
-    return replace(newer, started_at=min(known, default=newer.last_seen))
 
 
 def _overlap(known: Condition, later: Condition) -> bool:
@@ -157,15 +164,17 @@ def dbt_conditions(
         lists = read_lists(engine, past, as_of)
         checks = {key: made for key, made in _checks(engine, latest).items() if not lists.is_missing(key[0])}
         unmarked = _unmarked(engine, past, latest)
+        of_rows = [(_of_row(row), row) for row in _rows_of_results(engine)]
         found = [
-            *(lists.ended(_of_row(row), by_id.get(row["invocation_id"])) for row in _rows_of_results(engine)),
+            *(lists.ended(condition, by_id.get(row["invocation_id"])) for condition, row in of_rows),
             *silence_conditions(past, unmarked, as_of, partial(_built_elsewhere, engine)),
             *stale_checks(checks, past, as_of),
             *_of_invocations(commands, with_results),
         ]
         good_at = {**_good_at(engine), **_newest(past, with_results, unmarked)}
     ordered = sorted(found, key=lambda condition: (condition.started_at, condition.key))
-    return DbtConditions(tuple(ordered), good_at, lists)
+    seen_at = {condition.condition_id: row["seen_at"] for condition, row in of_rows}
+    return DbtConditions(tuple(ordered), good_at, lists, seen_at)
 
 
 def _register_results(
@@ -238,7 +247,7 @@ def _built_elsewhere(engine: duckdb.DuckDBPyConnection, invocations: Sequence[st
 
 
 def _checks(engine: duckdb.DuckDBPyConnection, latest: datetime) -> dict[tuple[str, str], list[tuple[datetime, bool]]]:
-    """Return when each source was checked in the 120 days up to a time, UTC, and whether it was good."""
+    """Return when each source was checked in the 130 days up to a time, UTC, and whether it was good."""
     query = """
     WITH checks AS (
         SELECT
@@ -250,7 +259,7 @@ def _checks(engine: duckdb.DuckDBPyConnection, latest: datetime) -> dict[tuple[s
         WHERE kind = 'source_freshness' AND checked_at <= $latest
     )
     SELECT subject, checked_table, list({'at': checked_at, 'is_good': is_good})
-    FROM checks WHERE checked_at >= (SELECT max(checked_at) - INTERVAL 120 DAYS FROM checks)
+    FROM checks WHERE checked_at >= (SELECT max(checked_at) - INTERVAL 130 DAYS FROM checks)
     GROUP BY ALL
     """
     return {

@@ -34,6 +34,7 @@ SELECT
     max(seen_at) AS last_seen,
     any_value(good_at) AS ended_at,
     count(*) AS times,
+    list(seen_at ORDER BY seen_at) AS seen_at,
     last(status ORDER BY level <> 'skipped', seen_at, rank) AS state,
     coalesce(any_value(known.name), any_value(named.name), any_value(d.name)) AS name,
     coalesce(any_value(known.short_name), any_value(named.short_name)) AS short_name,

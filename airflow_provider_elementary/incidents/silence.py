@@ -22,10 +22,12 @@ _KNOWN = 10
 _WEEK = timedelta(days=7)
 _WEEKS, _KNOWN_WEEKS = 4, 3
 _SAME_HOUR = timedelta(minutes=90)
-#: Gaps that ended longer ago of checks are left out: what was usual before one stays known that long.
+#: Gaps of checks that ended longer ago are left out. Of checks, 130 days are read: four weeks before a gap say what was
+#: usual, and it ends at most four weeks after its beginning.
 _SHOWN = timedelta(days=60)
 #: What is late by less is not missed; by the week, what is late by more is.
 _SHORTEST, _LONGEST = timedelta(hours=6), timedelta(days=1)
+_DAY = timedelta(days=1)
 #: After this long nothing is expected any more: a project or a job was retired.
 RETIRED = timedelta(days=28)
 
@@ -45,14 +47,18 @@ class Gap:
     until: datetime
     is_over: bool
 
+    @property
+    def ends_at(self) -> datetime:
+        """The end of the gap, or when it was no longer expected to end."""
+        return self.last + RETIRED if self.until - self.last > RETIRED else self.until
+
     def of(self, condition: Condition, what: str) -> Condition:
         """Return the condition of this gap.
 
         :param condition: says what did not come.
         :param what: names it, for the evidence.
         """
-        is_retired = self.until - self.last > RETIRED
-        end = self.last + RETIRED if is_retired else self.until
+        is_retired, end = self.until - self.last > RETIRED, self.ends_at
         evidence = (
             f"the last {what} was at {minute_in_utc(self.last)}, and before, the next one came within "
             f"{duration(self.due_at - self.last)}; nothing for {duration(end - self.last)}"
@@ -70,17 +76,24 @@ class Gap:
 def find_gaps(times: Sequence[datetime], as_of: datetime | None) -> Iterator[Gap]:
     """Yield the times in which something regular was missed.
 
-    What is usual is learned from the time before each gap alone, so that a gap stays the same when more is known.
+    What is usual is learned from the time before each gap alone, so that a gap stays the same when more is known. What
+    was missed at the same hour of the day before is not missed again: it stopped.
 
     :param times: when it came, the oldest first.
     :param as_of: the moment up to which the times are known; None for the newest of them.
     """
+    missed_at, stopped = datetime.min, timedelta()
     for place, last in enumerate(times):
         is_over = place + 1 < len(times)
         until = times[place + 1] if is_over else max(as_of or last, last)
         if until - last <= _SHORTEST or (expected := _expected(times, place)) is None:
             continue
         missed_after, wait = expected
+        if until - last <= missed_after:
+            continue
+        if abs(last - missed_at - _DAY) <= _SAME_HOUR:
+            missed_after, wait = stopped + _late(stopped), stopped
+        missed_at, stopped = last, max(until - last, wait)
         if until - last > missed_after:
             yield Gap(last, last + wait, until, is_over)
 
@@ -97,8 +110,13 @@ def _expected(times: Sequence[datetime], place: int) -> tuple[timedelta, timedel
     waits = [wait for week in weeks if (wait := _wait(times, before(last, week * _WEEK))) is not None]
     if len(waits) == len(weeks) >= _KNOWN_WEEKS:
         wait = max(waits)
-        found.append((wait + min(max(wait / 2, _SHORTEST), _LONGEST), wait))
+        found.append((wait + _late(wait), wait))
     return min(found, default=None)
+
+
+def _late(wait: timedelta) -> timedelta:
+    """Return by how much what comes each week at an hour may be late, and is not missed."""
+    return min(max(wait / 2, _SHORTEST), _LONGEST)
 
 
 def _wait(times: Sequence[datetime], same: datetime) -> timedelta | None:
@@ -173,7 +191,7 @@ def stale_checks(
         made = dict(sorted(found, key=lambda check: (check[0], not check[1])))
         for gap in find_gaps(list(made), as_of or max(times, default=None)):
             # A check that was not good holds until the next one, and where dbt is silent nothing else is to be said.
-            if not made[gap.last] or not _ran(times, gap) or gap.until < before(newest, _SHOWN):
+            if not made[gap.last] or not _ran(times, gap) or gap.ends_at < before(newest, _SHOWN):
                 continue
             title = f"The freshness of {table} was not checked after {minute_in_utc(gap.last)}"
             condition = _missed(subject, NOT_CHECKED, "normal", title, gap)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from airflow_provider_elementary.incidents.store import TrackedIncidents
+    from airflow_provider_elementary.project.columns import Columns
     from airflow_provider_elementary.project.outcomes import Outcomes
     from airflow_provider_elementary.snapshots import Repository, SnapshotSource
     from airflow_provider_elementary.storage.records.result_document import Result
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _FACTS, _TESTS, _RUNS = "facts", "tests", "runs"
+_CONFIGURATIONS, _DOCUMENTED, _SEEN = "configurations", "documented columns", "seen columns"
 
 
 @dataclass(frozen=True)
@@ -81,12 +83,12 @@ def write_summary(
         if not results or len(results) < len(verdict_keys):
             return None
         snapshot = repository.shared_source(snapshot_id)
-        summary, outcomes = _summary_of(snapshot, tracked, verdicts, results)
+        summary, tables = _summary_of(snapshot, tracked, verdicts, results)
         held = {file.category for file in snapshot.manifest.files} & categories_read()
         written = write_parts(
             repository,
             "summaries",
-            {_FACTS: _summaries().dump_json(summary), _TESTS: _ipc(outcomes.tests), _RUNS: _ipc(outcomes.runs)},
+            {_FACTS: _summaries().dump_json(summary), **{name: _ipc(rows) for name, rows in tables.items()}},
             held | {Category.TABLE_METRICS, Category.AGGREGATED_METRICS},
             run_key=run_key,
             origin={"snapshot_id": snapshot_id},
@@ -101,16 +103,19 @@ def write_summary(
 
 def _summary_of(
     snapshot: SnapshotSource, tracked: TrackedIncidents, verdicts: pa.Table, results: Sequence[Result]
-) -> tuple[StoreSummary, Outcomes]:
-    """Return what the page shows first of a snapshot, with the outcomes of its tests and runs.
+) -> tuple[StoreSummary, Mapping[str, pa.Table]]:
+    """Return what the page shows first of a snapshot, and the rows of which it shows one table at a time.
 
     :param results: those that hold the verdicts.
     :raises ElementaryError: something of the snapshot cannot be read.
     """
+    from airflow_provider_elementary.anomalies.elementary.configured_tests import read_test_configurations
+    from airflow_provider_elementary.project.columns import read_columns
     from airflow_provider_elementary.project.outcomes import newest_runs, read_outcomes
 
     project, executions, outcomes = read_project(snapshot), read_executions(snapshot), read_outcomes(snapshot)
-    if missing := [*project.missing, *executions.missing, *outcomes.missing]:
+    columns = read_columns(snapshot)
+    if missing := [*project.missing, *executions.missing, *outcomes.missing, *columns.missing]:
         raise ElementaryError(missing[0])
     newest = max(results, key=created_at)
     summary = StoreSummary(
@@ -125,7 +130,13 @@ def _summary_of(
         verdict_keys=frozenset(result.key for result in results),
         verdicts=verdicts_of([verdicts], created_at(newest), rule_of(newest))[0],
     )
-    return summary, outcomes
+    return summary, {
+        _TESTS: outcomes.tests,
+        _RUNS: outcomes.runs,
+        _CONFIGURATIONS: read_test_configurations(snapshot),
+        _DOCUMENTED: columns.documented,
+        _SEEN: columns.seen,
+    }
 
 
 def read_summary(parts: EncryptedParts) -> StoreSummary:
@@ -146,10 +157,27 @@ def read_summary_outcomes(parts: EncryptedParts, summary: StoreSummary) -> Outco
     """
     from airflow_provider_elementary.project.outcomes import Outcomes
 
-    tests, runs = parts.read(_TESTS), parts.read(_RUNS)
-    if tests is None or runs is None:
-        return None
-    return Outcomes(tests=_table(tests), runs=_table(runs), checks=summary.checks, missing=())
+    tests, runs = _table(parts, _TESTS), _table(parts, _RUNS)
+    return None if tests is None or runs is None else Outcomes(tests, runs, checks=summary.checks, missing=())
+
+
+def read_summary_columns(parts: EncryptedParts) -> Columns | None:
+    """Return what a summary's snapshot says of columns; None where it was too large for it.
+
+    :raises SnapshotCorruptError: it is not what the writer encrypted.
+    """
+    from airflow_provider_elementary.project.columns import Columns
+
+    documented, seen = _table(parts, _DOCUMENTED), _table(parts, _SEEN)
+    return None if documented is None or seen is None else Columns(documented, seen, missing=())
+
+
+def read_summary_configurations(parts: EncryptedParts) -> pa.Table | None:
+    """Return the configurations of the anomaly tests of a summary's snapshot; None where they were too large for it.
+
+    :raises SnapshotCorruptError: they are not what the writer encrypted.
+    """
+    return _table(parts, _CONFIGURATIONS)
 
 
 def categories_read() -> set[Category]:
@@ -186,8 +214,10 @@ def _ipc(table: pa.Table) -> bytes:
     return content
 
 
-def _table(content: bytes) -> pa.Table:
+def _table(parts: EncryptedParts, name: str) -> pa.Table | None:
     import pyarrow as pa
 
+    if (content := parts.read(name)) is None:
+        return None
     with pa.ipc.open_stream(content) as reader:
         return reader.read_all()

@@ -11,6 +11,7 @@ from typing import TypeVar
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from airflow_provider_elementary.arrow_values import is_one_of
 from airflow_provider_elementary.duckdb_sandbox import bounded_connection
 from airflow_provider_elementary.exceptions import ConfigurationError, ElementaryError, StoreError, UnknownTableError
 from airflow_provider_elementary.metrics.computed import ComputedMetrics
@@ -68,7 +69,7 @@ def holds_collected(source: Source) -> bool:
 
 def scored_metrics(metrics: pa.Table) -> pa.Table:
     """Return the metrics in which anomalies are looked for: not pass rates and the like, which are results already."""
-    is_result = pc.is_in(metrics["metric_name"], pa.array(names_of(lambda metric: not metric.is_scored)))
+    is_result = is_one_of(metrics["metric_name"], *names_of(lambda metric: not metric.is_scored))
     return metrics.filter(pc.invert(is_result)) if pc.any(is_result).as_py() else metrics
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from importlib import import_module
 from typing import Any
 
 from fastapi import Depends, FastAPI, HTTPException, Request, Response, status
@@ -42,6 +43,12 @@ _FILES = {
 #: Below this path, each view answers in JSON.
 JSON = "api"
 _NO_STORE = "No store is configured."
+#: What views import when they read rows, which takes longer than to read them.
+_OF_ROWS = (
+    *("duckdb", "numpy", "pyarrow.compute", "pyarrow.parquet.encryption"),
+    *("airflow_provider_elementary.anomalies", "airflow_provider_elementary.metrics"),
+    *("airflow_provider_elementary.snapshots.repository", "airflow_provider_elementary.incidents.store"),
+)
 
 
 def create_app(
@@ -82,7 +89,8 @@ def create_app(
         app.get(f"/{shown.path}", dependencies=dependencies)(_endpoint(shown, templates, readers))
         name = shown.path or "overview"
         app.get(f"/{JSON}/{name}", dependencies=dependencies)(_json_endpoint(shown, readers))
-    # For the start of the server: renders the first view, so that its imports and caches are ready.
+    # For the start of the server, before it answers and beside it.
+    app.state.prepare = partial(_prepare, templates)
     app.state.warm_up = lambda: _answer(VIEWS[0], {}, templates, readers)
 
     @app.get("/tables.csv", dependencies=[Depends(may_see_data)])
@@ -95,6 +103,15 @@ def create_app(
         for name in bundle.SCRIPTS:
             app.get(f"/{name}")(_script(name))
     return app
+
+
+def _prepare(templates: Environment) -> None:
+    """Import what views read rows with, and compile their templates; nothing of a store is read."""
+    for module in _OF_ROWS:
+        import_module(module)
+    for shown in VIEWS:
+        shown.load()
+        templates.get_template(shown.template)
 
 
 # Functions, not partials: older releases of FastAPI cannot read the annotations of those.

@@ -49,12 +49,13 @@ def rows_of_table(opened: OpenedStore, result: Result, table: str) -> pa.Table:
     import pyarrow as pa
     import pyarrow.compute as pc
 
+    from airflow_provider_elementary.arrow_values import is_one_of
     from airflow_provider_elementary.storage.parallel import in_parallel
 
     def read_file(found: tuple[ResultFile, bytes]) -> list[pa.Table]:
         parts = []
         for rows in _row_groups_of(opened, *found, _HISTORY_COLUMNS, table):
-            mine = pc.and_(pc.equal(rows["full_table_name"], table), pc.is_null(rows["dimension"]))
+            mine = pc.and_(is_one_of(rows["full_table_name"], table), pc.is_null(rows["dimension"]))
             parts.append(plain_rows(rows.filter(mine)))
         return parts
 
@@ -78,7 +79,8 @@ def _row_groups_of(
 
     fetch = partial(opened.store.get_range, file.key)
     dictionaries = [column for column in columns if column in _NAMES]
-    with opened_encrypted(fetch, key, file.key, file, dictionaries=dictionaries) as reader:
+    # Files are read side by side already.
+    with opened_encrypted(fetch, key, file.key, file, dictionaries=dictionaries, use_threads=False) as reader:
         names = reader.schema.names
         held = [column for column in columns if column in names]
         for group in range(reader.metadata.num_row_groups):

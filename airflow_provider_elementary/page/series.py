@@ -116,8 +116,10 @@ def newest_by_column(history: pa.Table, metric: str) -> dict[str, float | None]:
     """Return the newest value of a metric of each column with metrics; None where it has no such value."""
     import pyarrow.compute as pc
 
+    from airflow_provider_elementary.arrow_values import is_one_of
+
     of_columns = history.filter(pc.is_valid(history["column_name"]))
-    is_value = pc.and_(pc.equal(of_columns["metric_name"], metric), pc.is_valid(of_columns["metric_value"]))
+    is_value = pc.and_(is_one_of(of_columns["metric_name"], metric), pc.is_valid(of_columns["metric_value"]))
     rows = of_columns.filter(is_value).sort_by([("bucket_end", "ascending"), ("updated_at", "ascending")])
     newest: dict[str, float | None] = dict.fromkeys(pc.unique(of_columns["column_name"]).to_pylist())
     return newest | dict(zip(rows["column_name"].to_pylist(), rows["metric_value"].to_pylist(), strict=True))
@@ -126,14 +128,13 @@ def newest_by_column(history: pa.Table, metric: str) -> dict[str, float | None]:
 def _series_of(history: pa.Table, search: str) -> list[Key]:
     from airflow_provider_elementary.anomalies.explain import RAW_VALUE_METRICS
 
-    found = history.group_by(list(_KEYS)).aggregate([]).to_pylist()
+    found = set(zip(*(history[name].to_pylist() for name in _KEYS), strict=True))
     wanted = search.lower()
     return [
-        (row["column_name"], row["metric_name"], row["metric_properties"])
-        for row in found
+        key
+        for key in found
         # The minimum and the maximum of a column are values of rows.
-        if row["metric_name"] not in RAW_VALUE_METRICS
-        and wanted in _searched(row["metric_name"], row["column_name"] or "")
+        if key[1] not in RAW_VALUE_METRICS and wanted in _searched(key[1], key[0] or "")
     ]
 
 
@@ -146,11 +147,9 @@ def _searched(metric: str, column: str) -> str:
 
 def _newest(history: pa.Table, keys: Sequence[Key]) -> dict[Key, list[dict[str, Any]]]:
     """Return the newest buckets of each series, oldest first; of several rows of one bucket the newest."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
+    from airflow_provider_elementary.arrow_values import is_one_of
 
-    names = pa.array(sorted({key[1] for key in keys}), pa.string())
-    rows = history.filter(pc.is_in(history["metric_name"], names)).sort_by(
+    rows = history.filter(is_one_of(history["metric_name"], *{key[1] for key in keys})).sort_by(
         [("bucket_end", "ascending"), ("updated_at", "ascending")]
     )
     series: dict[Key, dict[tuple[Any, Any], dict[str, Any]]] = {key: {} for key in keys}
@@ -168,6 +167,7 @@ def _detect(
     import pyarrow as pa
 
     from airflow_provider_elementary.anomalies import detect
+    from airflow_provider_elementary.arrow_values import arrow_table_of
     from airflow_provider_elementary.metrics import METRICS_SCHEMA, scored_metrics
 
     if rule is None:
@@ -178,7 +178,7 @@ def _detect(
     parameters = {name: value for name, value in rule.items() if name not in _NOT_OF_THE_RULE}
     every = [row for series in rows.values() for row in series]
     wanted = pa.schema([field for field in METRICS_SCHEMA if every and field.name in every[0]])
-    metrics = scored_metrics(pa.Table.from_pylist(every, schema=wanted)) if every else None
+    metrics = scored_metrics(arrow_table_of(every, wanted)) if every else None
     if metrics is None or not len(metrics):
         return {}, ""
     try:

@@ -17,6 +17,8 @@ from airflow_provider_elementary.incidents.store_summary import (
     StoreSummary,
     created_at,
     read_summary,
+    read_summary_columns,
+    read_summary_configurations,
     read_summary_outcomes,
     rule_of,
 )
@@ -52,6 +54,7 @@ class _Found(Protocol):
 
 
 M = TypeVar("M", bound=_Found)
+T = TypeVar("T")
 
 #: Clients and keys are opened again after this long, so that rotated ones are used.
 OPENED_SECONDS = 60.0
@@ -179,12 +182,9 @@ class StoreReader:
 
         :raises ConfigurationError: the store's connection names no keys.
         """
-        found = self._newest_summary()
-        if found is not None and found[0].snapshot_id == manifest.snapshot_id:
-            outcomes = self._outcomes.get(found[1].key, lambda: read_summary_outcomes(found[1], found[0]))
-            if outcomes is not None:
-                return outcomes
-        return self._of_snapshot(self._outcomes, manifest, read_outcomes)
+        return self._of_summary(self._outcomes, manifest, read_summary_outcomes) or self._of_snapshot(
+            self._outcomes, manifest, read_outcomes
+        )
 
     def timeline(self, manifest: Manifest) -> Timeline:
         """Return the recent dbt commands of a snapshot.
@@ -209,6 +209,15 @@ class StoreReader:
         found = self._newest_summary()
         return found[0] if found is not None and found[0].snapshot_id == manifest.snapshot_id else None
 
+    def _of_summary(
+        self, cache: Cache, manifest: Manifest, read: Callable[[EncryptedParts, StoreSummary], T | None]
+    ) -> T | None:
+        """Return what the summary of a snapshot holds of it; None where there is none, or it was too large for it."""
+        found = self._newest_summary()
+        if found is None or found[0].snapshot_id != manifest.snapshot_id:
+            return None
+        return cache.get(found[1].key, lambda: read(found[1], found[0]))
+
     def columns(self, manifest: Manifest) -> Columns:
         """Return what a snapshot says of the columns of its tables.
 
@@ -216,7 +225,9 @@ class StoreReader:
         """
         from airflow_provider_elementary.project.columns import read_columns
 
-        return self._of_snapshot(self._columns, manifest, read_columns)
+        return self._of_summary(
+            self._columns, manifest, lambda parts, _: read_summary_columns(parts)
+        ) or self._of_snapshot(self._columns, manifest, read_columns)
 
     def configurations(self, manifest: Manifest) -> pa.Table:
         """Return the configurations of a snapshot's anomaly tests.
@@ -225,6 +236,9 @@ class StoreReader:
         """
         from airflow_provider_elementary.anomalies.elementary.configured_tests import read_test_configurations
 
+        stored = self._of_summary(self._configurations, manifest, lambda parts, _: read_summary_configurations(parts))
+        if stored is not None:
+            return stored
         return self._configurations.get(
             manifest.snapshot_id, lambda: read_test_configurations(self.snapshot(manifest)), seconds=math.inf
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from threading import Lock, Thread
 from typing import TYPE_CHECKING
@@ -12,6 +13,8 @@ from airflow.plugins_manager import AirflowPlugin
 if TYPE_CHECKING:
     from fastapi import FastAPI
     from starlette.types import ASGIApp, Receive, Scope, Send
+
+log = logging.getLogger(__name__)
 
 
 class LazyPage:
@@ -26,6 +29,13 @@ class LazyPage:
         # In a thread: while another one builds it, this one waits for the lock.
         app = self._app if self._app is not None else await asyncio.to_thread(self._built)
         await app(scope, receive, send)
+
+    def prepare(self) -> None:
+        """Import the page's modules and compile its templates; without stores do nothing. No store is read."""
+        from airflow_provider_elementary.hooks.store import configured_stores
+
+        if configured_stores():
+            self._built().state.prepare()
 
     def warm_up(self) -> None:
         """Import the page's modules and render the first view of the first store; without stores do nothing."""
@@ -60,11 +70,16 @@ PAGE = LazyPage()
 
 
 def warmed(server: ASGIApp) -> ASGIApp:
-    """Start to warm the page up in a thread, and return the server unchanged.
+    """Prepare the page, start to warm it up in a thread, and return the server unchanged.
 
-    Registered as a middleware, because Airflow creates those once in each worker process of the API server, and in no
-    other process. Requests do not pass through it.
+    Registered as a middleware, because Airflow creates those once in each worker process of the API server before it
+    answers, and in no other process. Requests do not pass through it.
     """
+    try:
+        PAGE.prepare()
+    except Exception:
+        # The server does not depend on its page, which says what is wrong when it is opened.
+        log.exception("preparing the Elementary page failed")
     Thread(target=PAGE.warm_up, name="elementary-page-warm-up", daemon=True).start()
     return server
 

@@ -72,8 +72,10 @@ def columns_of(
     """
     import pyarrow.compute as pc
 
-    of_node = columns.documented.filter(pc.equal(columns.documented["parent_unique_id"], unique_id or ""))
-    of_table = columns.seen.filter(pc.equal(pc.utf8_upper(columns.seen["full_table_name"]), full_name.upper()))
+    from airflow_provider_elementary.arrow_values import is_one_of
+
+    of_node = columns.documented.filter(is_one_of(columns.documented["parent_unique_id"], unique_id or ""))
+    of_table = columns.seen.filter(is_one_of(pc.utf8_upper(columns.seen["full_table_name"]), full_name.upper()))
     found: dict[str, dict[str, str]] = {}
     for row in sorted(of_node.to_pylist(), key=lambda row: row["generated_at"] or ""):
         known = {"name": row["name"], "data_type": row["data_type"], "description": row["description"]}

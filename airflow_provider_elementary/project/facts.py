@@ -43,7 +43,7 @@ class Node:
     tables: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Test:
     """A test of a table, and its recent results.
 

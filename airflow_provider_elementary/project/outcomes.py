@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_elementary.elementary_schema.newest import newest_sql
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 #: How many outcomes of each test and node are kept.
 KEPT = 14
+#: Tests that are made of rows at once.
+_ROWS_AT_ONCE = 500
 
 
 # Compared by identity: each is made once and then shared.
@@ -106,46 +109,50 @@ def tests_of(outcomes: Outcomes, project: Project, full_name: str) -> list[Test]
     """Return the tests of a table, those that fail first."""
     import pyarrow.compute as pc
 
-    wanted = pc.fill_null(pc.equal(outcomes.tests["full_table_name"], full_name), False)
+    from airflow_provider_elementary.arrow_values import is_one_of
+
+    wanted = is_one_of(outcomes.tests["full_table_name"], full_name)
     if (unique_id := project.tables.get(full_name)) is not None:
         # A test without a recent result belongs to every table of its model.
-        of_model = pc.fill_null(pc.equal(outcomes.tests["parent_model_unique_id"], unique_id), False)
+        of_model = is_one_of(outcomes.tests["parent_model_unique_id"], unique_id)
         wanted = pc.or_(wanted, pc.and_(of_model, pc.is_null(outcomes.tests["full_table_name"])))
-    tests = [_test(row) for row in outcomes.tests.filter(wanted).to_pylist()]
+    tests = _tests(outcomes.tests.filter(wanted))
     return sorted(tests, key=lambda test: (-_rank(test.status), test.name, test.column or ""))
 
 
 def tests_named(outcomes: Outcomes, unique_ids: Collection[str], tables: Collection[str]) -> list[Test]:
     """Return the tests of some ids, of these tables or of none, those that fail first."""
-    import pyarrow as pa
     import pyarrow.compute as pc
 
-    named = pc.is_in(outcomes.tests["unique_id"], pa.array(sorted(unique_ids), pa.string()))
+    from airflow_provider_elementary.arrow_values import is_one_of
+
+    named = is_one_of(outcomes.tests["unique_id"], *unique_ids)
     names = outcomes.tests["full_table_name"]
-    wanted = pc.and_(named, pc.or_(pc.is_null(names), pc.is_in(names, pa.array(sorted(tables), pa.string()))))
-    tests = [_test(row) for row in outcomes.tests.filter(wanted).to_pylist()]
+    wanted = pc.and_(named, pc.or_(pc.is_null(names), is_one_of(names, *tables)))
+    tests = _tests(outcomes.tests.filter(wanted))
     return sorted(tests, key=lambda test: (-_rank(test.status), test.name, test.column or ""))
 
 
 def all_tests(outcomes: Outcomes) -> list[Test]:
     """Return every test of every table, those that fail first."""
-    tests = [_test(row) for row in outcomes.tests.to_pylist()]
-    return sorted(tests, key=lambda test: (-_rank(test.status), test.table, test.name, test.column or ""))
+    return sorted(
+        _tests(outcomes.tests), key=lambda test: (-_rank(test.status), test.table, test.name, test.column or "")
+    )
 
 
 def runs_of(outcomes: Outcomes, full_name: str) -> list[NodeRun]:
     """Return the newest executions of a table's node, newest first."""
-    import pyarrow.compute as pc
+    from airflow_provider_elementary.arrow_values import is_one_of
 
-    rows = outcomes.runs.filter(pc.equal(outcomes.runs["full_table_name"], full_name)).to_pylist()
+    rows = outcomes.runs.filter(is_one_of(outcomes.runs["full_table_name"], full_name)).to_pylist()
     return [_run(row) for row in rows]
 
 
 def newest_runs(outcomes: Outcomes) -> dict[str, NodeRun]:
     """Return the newest execution of every table's node, by the table's full name."""
-    import pyarrow.compute as pc
+    from airflow_provider_elementary.arrow_values import is_one_of
 
-    rows = outcomes.runs.filter(pc.equal(outcomes.runs["place"], 1)).to_pylist()
+    rows = outcomes.runs.filter(is_one_of(outcomes.runs["place"], 1)).to_pylist()
     return {row["full_table_name"]: _run(row) for row in rows}
 
 
@@ -169,21 +176,33 @@ def _rank(status: str | None) -> int:
     return -1 if status is None else meaning_of(status).rank
 
 
-def _test(row: Mapping[str, Any]) -> Test:
-    return Test(
-        name=row["name"] or row["unique_id"] or "",
-        kind=row["short_name"] or "",
-        column=row["column_name"],
-        severity=(row["severity"] or "").strip().lower() or None,
-        dimension=row["quality_dimension"],
-        status=row["status"],
-        at=row["tested_at"],
-        recent=tuple(row["recent"] or ()),
-        table=row["full_table_name"] or "",
-        changed_at=_changed_at(row["recent"] or (), row["times"] or ()),
-        warn_if=_limit(row["warn_if"]),
-        error_if=_limit(row["error_if"]),
-    )
+def _tests(rows: pa.Table) -> list[Test]:
+    """Return rows as tests, which share the values that repeat: statuses, times, names of tables."""
+    same: dict[Any, Any] = {}
+    tests = []
+    for part in rows.to_batches(max_chunksize=_ROWS_AT_ONCE):
+        times = part["times"]
+        for place, row in enumerate(part.drop_columns(["times"]).to_pylist()):
+            tests.append(_test(row, partial(times.__getitem__, place), same))
+    return tests
+
+
+def _test(row: Mapping[str, Any], times: Callable[[], Any], same: dict[Any, Any]) -> Test:
+    values = {
+        "name": row["name"] or row["unique_id"] or "",
+        "kind": row["short_name"] or "",
+        "column": row["column_name"],
+        "severity": (row["severity"] or "").strip().lower() or None,
+        "dimension": row["quality_dimension"],
+        "status": row["status"],
+        "at": row["tested_at"],
+        "recent": tuple(same.setdefault(status, status) for status in row["recent"] or ()),
+        "table": row["full_table_name"] or "",
+        "changed_at": _changed_at(row["recent"] or (), times),
+        "warn_if": _limit(row["warn_if"]),
+        "error_if": _limit(row["error_if"]),
+    }
+    return Test(**{name: same.setdefault(value, value) for name, value in values.items()})
 
 
 def _limit(text: str | None) -> str | None:
@@ -192,10 +211,13 @@ def _limit(text: str | None) -> str | None:
     return None if found in ("", "!=0", "!= 0") else found
 
 
-def _changed_at(recent: Sequence[str], times: Sequence[datetime | None]) -> datetime | None:
-    """Return when the newest status was first seen in a row; None where it is as old as what is kept."""
+def _changed_at(recent: Sequence[str], times: Callable[[], Any]) -> datetime | None:
+    """Return when the newest status was first seen in a row; None where it is as old as what is kept.
+
+    :param times: returns the time of each result, as Arrow holds them.
+    """
     same = next((number for number, status in enumerate(recent) if status != recent[0]), None)
-    return times[same - 1] if same else None
+    return times()[same - 1].as_py() if same else None
 
 
 _OF_LARGE: Mapping[str, Sequence[str]] = {

@@ -1,5 +1,5 @@
 """Provides a small Elementary schema with known incidents."""
 
-from airflow_provider_elementary.sample.build import build_sample
+from airflow_provider_elementary.sample.build import LAST_DAY, build_sample
 
-__all__ = ["build_sample"]
+__all__ = ["LAST_DAY", "build_sample"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from datetime import date
 from importlib.resources import as_file, files
 from pathlib import Path
 from uuid import uuid4
@@ -11,6 +12,8 @@ from airflow_provider_elementary.elementary_schema import TABLES
 from airflow_provider_elementary.exceptions import ConfigurationError
 
 SCHEMA = "elementary"
+#: The day of the last dbt command.
+LAST_DAY = date(2026, 11, 22)
 
 
 def build_sample(path: Path) -> Path:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from airflow_provider_elementary.arrow_values import scalar_of
 from airflow_provider_elementary.elementary_schema import TABLES, Category
 from airflow_provider_elementary.exceptions import (
     ElementaryError,
@@ -285,9 +286,9 @@ def _project(
 ) -> Iterator[pa.RecordBatch]:
     for batch in batches:
         if watermark is not None and since is not None:
-            batch = batch.filter(pc.greater_equal(batch[watermark], pa.scalar(since, pa.timestamp("us"))))
+            batch = batch.filter(pc.greater_equal(batch[watermark], scalar_of(since, pa.timestamp("us"))))
         if watermark is not None and until is not None:
-            batch = batch.filter(pc.less(batch[watermark], pa.scalar(until, pa.timestamp("us"))))
+            batch = batch.filter(pc.less(batch[watermark], scalar_of(until, pa.timestamp("us"))))
         yield pa.RecordBatch.from_arrays([_values(batch, field) for field in schema], schema=schema)
 
 

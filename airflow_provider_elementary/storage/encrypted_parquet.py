@@ -227,9 +227,10 @@ def rows_within(fetch: Fetch, key: bytes, name: str, binding: FileBinding, span:
 class EncryptedReader:
     """An encrypted file that is open for reading by row groups."""
 
-    def __init__(self, bound: BoundFile, file: pq.ParquetFile) -> None:
+    def __init__(self, bound: BoundFile, file: pq.ParquetFile, *, use_threads: bool) -> None:
         self._bound = bound
         self._file = file
+        self._use_threads = use_threads
         bound.set_bounds([_start_of(file.metadata.row_group(number)) for number in range(file.num_row_groups)])
 
     @property
@@ -245,16 +246,23 @@ class EncryptedReader:
     def read_row_group(self, number: int, columns: Sequence[str]) -> pa.Table:
         """Return columns of a row group whose bytes have the hash that was bound."""
         self._bound.load_row_group(number)
-        return self._file.read_row_group(number, columns=list(columns))
+        return self._file.read_row_group(number, columns=list(columns), use_threads=self._use_threads)
 
 
 @contextmanager
 def opened_encrypted(
-    fetch: Fetch, key: bytes, name: str, binding: FileBinding, *, dictionaries: Collection[str] = ()
+    fetch: Fetch,
+    key: bytes,
+    name: str,
+    binding: FileBinding,
+    *,
+    dictionaries: Collection[str] = (),
+    use_threads: bool = True,
 ) -> Iterator[EncryptedReader]:
     """Open an encrypted file; see :func:`open_encrypted`.
 
     :param dictionaries: columns that are returned as dictionaries, as they are stored.
+    :param use_threads: decode columns side by side; each thread of Arrow keeps some memory of its own.
     """
     try:
         bound = BoundFile(fetch, binding, name)
@@ -267,7 +275,7 @@ def opened_encrypted(
             read_dictionary=list(dictionaries),
             pre_buffer=False,
         ) as file:
-            yield EncryptedReader(bound, file)
+            yield EncryptedReader(bound, file, use_threads=use_threads)
     except (OSError, pa.ArrowException) as error:
         raise SnapshotCorruptError(
             f"{name} does not open with its data key ({type(error).__name__}). "

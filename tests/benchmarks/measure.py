@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import resource
 import subprocess
 import sys
@@ -31,13 +32,22 @@ class Measurement:
     facts: Mapping[str, Any]
 
 
-def in_own_process(module: str, arguments: list[str], *, python: str = sys.executable) -> Measurement:
+def in_own_process(
+    module: str, arguments: list[str], *, python: str = sys.executable, bytecode: Path | None = None
+) -> Measurement:
     """Run ``python -m module arguments`` and read the measurement that it prints.
 
     :param python: the interpreter, where the work needs packages of another environment.
+    :param bytecode: where modules are kept compiled, as an installation keeps them; None: as this process has it.
     """
+    kept = {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(bytecode)} if bytecode else {}
     finished = subprocess.run(
-        [python, "-m", module, *arguments], check=False, capture_output=True, text=True, timeout=7_200
+        [python, "-m", module, *arguments],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=7_200,
+        env={**os.environ, **kept},
     )
     if finished.returncode:
         raise RuntimeError(f"{module} {' '.join(arguments)} failed:\n{finished.stderr[-4000:]}")

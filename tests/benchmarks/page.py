@@ -2,7 +2,7 @@
 
 ``python -m tests.benchmarks page [--tables 2000] [--series 100000] [--days 30]`` makes such a store and prints a table.
 The views are asked for in processes of their own, in which Airflow's API server has been imported, through the
-application and its templates, without Airflow's login.
+application and its templates, without Airflow's login. Modules are compiled before, as those of an installation are.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from tests.benchmarks.measure import in_own_process, measured
+from tests.benchmarks.measure import Measurement, in_own_process, measured
 from tests.support.signing import opened
 
 _TABLE = "WAREHOUSE.SCHEMA_07.TABLE_0107"
@@ -52,23 +52,26 @@ def main(arguments: Sequence[str] | None = None) -> None:
         large, small = Path(directory) / "large", Path(directory) / "small"
         sizes = _make_stores(large, small, parsed.tables, parsed.series, parsed.days)
         print(f"\n{parsed.tables:,} tables, {parsed.series:,} series; {sizes}\n")
+
+        def asked(how: str) -> Measurement:
+            stores = ["page_benchmark_large", "page_benchmark_small"]
+            return in_own_process("tests.benchmarks.page", ["--views", how, *stores], bytecode=Path(directory, "pyc"))
+
+        asked("at-once")
         # In a server that runs, the views of another store were shown before.
-        at_once, warmed, running = (
-            in_own_process("tests.benchmarks.page", ["--views", how, "page_benchmark_large", "page_benchmark_small"])
-            for how in ("at-once", "warmed-up", "running")
-        )
-    times_of = ("server just started", "and warmed up", "another store was shown", "again")
+        unprepared, at_once, running = map(asked, ("unprepared", "at-once", "running"))
+    times_of = ("not prepared", "server just started", "another store was shown", "again")
     titles = ["view", *(f"{each}, s (CPU)" for each in times_of), "kB", "memory since the start, MB (private)"]
     print(f"| {' | '.join(titles)} |\n|{'---|' * len(titles)}")
     for view, facts in running.facts["views"].items():
-        firsts = [process.facts["views"][view]["first"] for process in (at_once, warmed, running)]
+        firsts = [process.facts["views"][view]["first"] for process in (unprepared, at_once, running)]
         times = " | ".join(_seconds(taken) for taken in (*firsts, facts["again"]))
         resident, private = at_once.facts["views"][view]["resident"]
         print(f"| {view} | {times} | {facts['size'] / 1000:.0f} | {resident:+.0f} ({private:+.0f}) |")
     print(
-        f"\nbefore the first view, s (CPU): imports of Airflow's API server {_seconds(warmed.facts['airflow'])}, then"
+        f"\nbefore the first view, s (CPU): imports of Airflow's API server {_seconds(at_once.facts['airflow'])}, then"
     )
-    print(f"warm-up of the page beside its start {_seconds(warmed.facts['warm-up'])}")
+    print(f"preparation of the page {_seconds(at_once.facts['preparation'])}")
     print(f"\nload of the machine when it was measured: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
     print(f"\nbefore the first view the process that had just started had {at_once.facts['resident']:.0f} MB")
 
@@ -133,8 +136,8 @@ def _fill(directory: Path, keys: Any, tables: int, series: int, days: int) -> st
 def _ask_for_views(how: str, large: str, small: str) -> None:
     """Ask for each view twice; the part that is measured.
 
-    :param how: ``at-once``: before anything was warmed up; ``warmed-up``: after it; ``running``: after the views of
-        another store.
+    :param how: ``unprepared``: as if nothing had been done when the server started; ``at-once``: after what it does
+        before it answers; ``running``: after the views of another store.
     """
     os.environ["AIRFLOW__ELEMENTARY__STORES"] = f"{large}, {small}"
     before = {"airflow": _taken(_import_api_server)}
@@ -146,13 +149,12 @@ def _ask_for_views(how: str, large: str, small: str) -> None:
     plugin.authorization = lambda: (lambda: None, lambda: None)
     served = plugin.LazyPage()
     client = TestClient(served)
-    if how == "warmed-up":
-        before["warm-up"] = _taken(served.warm_up)
+    start = _resident()
+    if how != "unprepared":
+        before["preparation"] = _taken(served.prepare)
     if how == "running":
         for address in ("/", "/table?name=SHOP.CORE.ORDERS"):
             client.get(address, params={"store": small, **({"name": "SHOP.CORE.ORDERS"} if "?" in address else {})})
-
-    start = _resident()
 
     def work() -> Mapping[str, Any]:
         views = {}

@@ -57,7 +57,7 @@ def failing_test(name: str = "not_null_orders_id", table: str = ORDERS, **facts:
 def of_dbt(*conditions: Condition) -> DbtConditions:
     """Return what was read of a project that has these conditions, and no lists of its nodes."""
     lists = ProjectLists({}, {}, uploaded_at=None, command=None, is_single=True, as_of=None)
-    return DbtConditions(conditions, {}, lists)
+    return DbtConditions(conditions, {}, lists, {})
 
 
 def incident(

@@ -44,7 +44,7 @@ FACE_MODULES = sorted(
 #: The core's packages and the faces over them: each imports only those before it, or beside it.
 ORDER = (
     ("exceptions", "times", "timeouts", "progress", "quoting", "words", "lazy_names"),
-    ("elementary_schema", "source", "duckdb_sandbox", "sample"),
+    ("elementary_schema", "source", "duckdb_sandbox", "arrow_values", "sample"),
     ("access",),
     ("warehouses", "invocations"),
     ("storage",),

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import duckdb
 import pyarrow as pa
 
+from airflow_provider_elementary.arrow_values import arrow_table_of
 from airflow_provider_elementary.warehouses.registry import by_adapter
 
 _SCHEMA = pa.schema(
@@ -53,7 +54,7 @@ def rounded(
         return (statistics,)
     repeated = connection.sql(_REPEATED.replace("{value}", value)).fetchall()
     rows = [row for number, times in repeated for row in _youngs_cramer(number, times)]
-    connection.register("equal_values", pa.Table.from_pylist(rows, schema=_SCHEMA))
+    connection.register("equal_values", arrow_table_of(rows, _SCHEMA))
     return statistics.replace("VIEW training AS", "VIEW exact_training AS"), _AS_ROUNDED
 
 

@@ -16,6 +16,7 @@ import duckdb
 import pyarrow as pa
 
 from airflow_provider_elementary.anomalies.elementary.parameters import AnomalyTestParameters
+from airflow_provider_elementary.arrow_values import arrow_table_of
 from airflow_provider_elementary.metrics.registry import names_of
 from airflow_provider_elementary.warehouses.registry import by_adapter
 
@@ -273,4 +274,4 @@ def parameters_table(configurations: Iterable[AnomalyTestParameters], adapter: s
         }
         for number, parameters in enumerate(configurations)
     ]
-    return pa.Table.from_pylist(rows, schema=_PARAMETERS)
+    return arrow_table_of(rows, _PARAMETERS)

@@ -42,6 +42,7 @@ from airflow_provider_elementary.anomalies.schema import (
     number_series,
     series_metrics,
 )
+from airflow_provider_elementary.arrow_values import array_of_numbers, numpy_of
 from airflow_provider_elementary.duckdb_sandbox import bounded_connection
 from airflow_provider_elementary.times import without_zone
 
@@ -76,14 +77,12 @@ def score(
     configured = SeriesConfigurations.of(configurations, arguments)
     rows = series_metrics(metrics)
     series, firsts = number_series(rows)
-    keys = rows.select(KEYS).take(firsts)
+    keys = rows.select(KEYS).take(array_of_numbers(firsts))
     numbers = configured.of_series(keys)
     with bounded_connection() as connection:
-        connection.register("metrics", rows.drop_columns(list(KEYS)).append_column("series", pa.array(series)))
-        connection.register(
-            "keys",
-            keys.append_column("configuration", pa.array(numbers)).append_column("series", pa.array(series[firsts])),
-        )
+        connection.register("metrics", rows.drop_columns(list(KEYS)).append_column("series", array_of_numbers(series)))
+        configured_keys = keys.append_column("configuration", array_of_numbers(numbers))
+        connection.register("keys", configured_keys.append_column("series", array_of_numbers(series[firsts])))
         connection.register("parameters", parameters_table(configured.parameters, adapter))
         connection.execute(_SERIES)
         is_dated = rows["updated_at"].null_count < rows.num_rows
@@ -114,7 +113,9 @@ def score(
         )
         with connection.sql(_VERDICTS).to_arrow_reader(BATCH_ROWS) as reader:
             points, verdicts = gather_verdicts(reader, metrics.num_rows)
-    explained = with_sentences(verdicts, rows, points, configured, lambda chosen: numbers[series[chosen]].tolist())
+    explained = with_sentences(
+        verdicts, rows, points, configured, lambda chosen: numbers[series[numpy_of(chosen)]].tolist()
+    )
     return beside_keys(metrics, points, explained)
 
 

@@ -15,6 +15,7 @@ from airflow_provider_elementary.anomalies.robust.model.transform import COUNT, 
 from airflow_provider_elementary.anomalies.robust.series import FREQUENCIES, frequency_of, seconds_of
 from airflow_provider_elementary.anomalies.robust.state import SeriesStates
 from airflow_provider_elementary.anomalies.schema import with_reasons
+from airflow_provider_elementary.arrow_values import array_of_numbers, numpy_of, without_nulls
 
 Floats = npt.NDArray[np.float64]
 
@@ -46,7 +47,7 @@ class AlarmTotals:
     def of(cls, states: SeriesStates) -> AlarmTotals:
         """Return the totals of some series."""
         totals, classes = cls.of_nothing(), _classes(states.keys)
-        frequencies = states.keys["frequency"].to_numpy()
+        frequencies = numpy_of(states.keys["frequency"])
         for place, (frequency, detector) in enumerate(zip(FREQUENCIES, states.detectors, strict=True)):
             if not frequency.buckets_a_day:
                 # A day has no whole number of such buckets, as of weeks.
@@ -75,12 +76,12 @@ def with_rarity(
     :param days_per_alarm: an alarm that came more often than once in this number of days is not raised; 0 for no limit.
     :param is_shard: the verdicts are those of one shard of the tables.
     """
-    places = np.flatnonzero(verdicts["is_anomalous"].to_numpy() & _is_of_days(verdicts))
+    places = np.flatnonzero(numpy_of(verdicts["is_anomalous"]) & _is_of_days(verdicts))
     if not len(places):
         return verdicts
     depth, earlier = _before(verdicts, places, past, daily)
-    classes = _classes(verdicts.take(pa.array(places)))
-    said = verdicts["reason"].take(pa.array(places)).to_pylist()
+    classes = _classes(verdicts.take(array_of_numbers(places)))
+    said = verdicts["reason"].take(array_of_numbers(places)).to_pylist()
     is_known = depth >= _LEAST_DAYS
     is_common = is_known & (depth < days_per_alarm * earlier)
     reasons = {}
@@ -96,7 +97,7 @@ def _before(
     verdicts: pa.Table, places: npt.NDArray[np.int64], past: AlarmTotals, daily: Floats
 ) -> tuple[Floats, npt.NDArray[np.int64]]:
     """Return the days of history before each flagged row, and how many alarms as high were in them."""
-    classes, score, is_counted = _classes(verdicts), verdicts["score"].to_numpy(), _is_of_days(verdicts)
+    classes, score, is_counted = _classes(verdicts), numpy_of(verdicts["score"]), _is_of_days(verdicts)
     start, end = _bounds(verdicts)
     depth, earlier = np.zeros(len(places)), np.zeros(len(places), np.int64)
     step = steps_of(score[places])
@@ -131,7 +132,7 @@ def _is_of_days(verdicts: pa.Table) -> npt.NDArray[np.bool_]:
 
 def _classes(rows: pa.Table) -> npt.NDArray[np.int64]:
     """Return the class of each row's metric."""
-    names = pc.dictionary_encode(pc.fill_null(rows["metric_name"].cast(pa.string()), ""))
+    names = pc.dictionary_encode(without_nulls(rows["metric_name"].cast(pa.string()), ""))
     encoded = names.unify_dictionaries().combine_chunks()
     kinds = np.array([scale_kind(name) for name in encoded.dictionary.to_pylist()], np.int64)
-    return kinds[encoded.indices.to_numpy()] if len(kinds) else np.zeros(0, np.int64)
+    return kinds[numpy_of(encoded.indices)] if len(kinds) else np.zeros(0, np.int64)

@@ -13,6 +13,14 @@ import pyarrow.compute as pc
 
 from airflow_provider_elementary.anomalies.robust.fingerprint import mixed
 from airflow_provider_elementary.anomalies.robust.model.transform import PERCENT, scale_kind
+from airflow_provider_elementary.arrow_values import (
+    array_of_numbers,
+    is_one_of,
+    numpy_of,
+    scalar_of,
+    true_values,
+    without_nulls,
+)
 
 Numbers = npt.NDArray[np.int64]
 
@@ -31,18 +39,18 @@ def counted_by(keys: pa.Table) -> Numbers:
     :param keys: one row per series, with the key columns.
     """
     found = np.full(keys.num_rows, NO_COUNT, np.int64)
-    names = pc.utf8_lower(pc.fill_null(keys["metric_name"], ""))
+    names = pc.utf8_lower(without_nulls(keys["metric_name"], ""))
     percents = [name for name in pc.unique(names).to_pylist() if scale_kind(name) == PERCENT]
-    is_of_column = pc.not_equal(pc.fill_null(keys["column_name"], ""), "")
-    is_whole = pc.invert(pc.or_(is_of_column, pc.not_equal(pc.fill_null(keys["dimension"], ""), "")))
-    shares = _places(pc.and_(pc.is_in(names, pa.array(percents, pa.string())), is_of_column))
-    counts = _places(pc.and_(pc.equal(names, _ROW_COUNT), is_whole))
+    is_of_column = pc.invert(is_one_of(keys["column_name"], "", None))
+    is_whole = pc.and_(pc.invert(is_of_column), is_one_of(keys["dimension"], "", None))
+    shares = _places(pc.and_(is_one_of(names, *percents), is_of_column))
+    counts = _places(pc.and_(is_one_of(names, _ROW_COUNT), is_whole))
     if not len(shares) or not len(counts):
         return found
-    some = keys.take(pa.array(np.concatenate([counts, shares])))
-    table, properties = (pc.fill_null(some[name], "") for name in ("full_table_name", "metric_properties"))
-    both = pc.binary_join_element_wise(pc.utf8_upper(table), properties, _BETWEEN)
-    code = pc.dictionary_encode(both).unify_dictionaries().combine_chunks().indices.to_numpy()
+    some = keys.take(array_of_numbers(np.concatenate([counts, shares])))
+    table, properties = (without_nulls(some[name], "") for name in ("full_table_name", "metric_properties"))
+    both = pc.binary_join_element_wise(pc.utf8_upper(table), properties, scalar_of(_BETWEEN, pa.string()))
+    code = numpy_of(pc.dictionary_encode(both).unify_dictionaries().combine_chunks().indices)
     of_code = np.full(code.max() + 1, NO_COUNT, np.int64)
     # Of several, as of names in another case, the first counts.
     of_code[code[: len(counts)][::-1]] = counts[::-1]
@@ -92,4 +100,4 @@ def _codes(series: npt.NDArray[np.integer], starts: Numbers, ends: Numbers) -> n
 
 
 def _places(chosen: pa.ChunkedArray) -> Numbers:
-    return np.flatnonzero(pc.fill_null(chosen, False).to_numpy())
+    return np.flatnonzero(numpy_of(true_values(chosen)))

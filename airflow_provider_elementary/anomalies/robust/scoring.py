@@ -39,6 +39,7 @@ from airflow_provider_elementary.anomalies.robust.siblings import flag_once
 from airflow_provider_elementary.anomalies.robust.state import SeriesStates
 from airflow_provider_elementary.anomalies.robust.tables_together import flag_tables_once
 from airflow_provider_elementary.anomalies.schema import VERDICT_SCHEMA, series_metrics
+from airflow_provider_elementary.arrow_values import array_of, array_of_numbers
 
 
 def score(
@@ -204,7 +205,7 @@ def _verdicts(metrics: pa.Table, buckets: Buckets, columns: _Columns, configured
     plain = [text.format(warm_up=frequency.warm_up) for frequency in FREQUENCIES for text in explain.ROBUST_REASONS]
     place = buckets.frequency[buckets.series].astype(np.int64) * len(explain.ROBUST_REASONS) + columns.reason
     found: dict[str, pa.Array[Any]] = {
-        name: pa.array(values, from_pandas=True)
+        name: array_of_numbers(values, nan_is_null=True)
         for name, values in (
             ("score", columns.score),
             ("expected_value", columns.expected),
@@ -212,10 +213,10 @@ def _verdicts(metrics: pa.Table, buckets: Buckets, columns: _Columns, configured
             ("expected_max", columns.highest),
         )
     }
-    found["is_anomalous"] = pa.array(flagged)
-    found["kind"] = pa.array(KINDS, pa.string()).take(pa.array(columns.kind))
-    found["training_size"] = pa.array(columns.seen)
-    found["reason"] = pa.array(plain, pa.string()).take(pa.array(place))
+    found["is_anomalous"] = array_of_numbers(flagged)
+    found["kind"] = array_of(KINDS, pa.string()).take(array_of_numbers(columns.kind))
+    found["training_size"] = array_of_numbers(columns.seen)
+    found["reason"] = array_of(plain, pa.string()).take(array_of_numbers(place))
     verdicts = pa.table([found[name].cast(type_) for name, type_ in _TYPES.items()], names=list(_TYPES))
     verdicts = _with_sentences(verdicts, metrics, flagged, columns, configured)
     return beside(metrics, verdicts)
@@ -237,13 +238,13 @@ def _with_sentences(
 ) -> pa.Table:
     if not flagged.any():
         return verdicts
-    mask = pa.array(flagged)
-    rows = series_metrics(metrics).filter(mask).append_column("run", pa.array(columns.run[flagged]))
-    rows = rows.append_column("usual", pa.array(columns.usual[flagged], from_pandas=True))
+    mask = array_of_numbers(flagged)
+    rows = series_metrics(metrics).filter(mask).append_column("run", array_of_numbers(columns.run[flagged]))
+    rows = rows.append_column("usual", array_of_numbers(columns.usual[flagged], nan_is_null=True))
     for name in ("kind", "expected_min", "expected_max", "training_size"):
         rows = rows.append_column(name, verdicts[name].filter(mask))
     tests = [configured.tests[number] for number in configured.of_series(rows.select(KEYS))]
-    sentences = pa.array(
+    sentences = array_of(
         [explain.robust_sentence(row, test) for row, test in zip(rows.to_pylist(), tests, strict=True)], pa.string()
     )
     explained = pc.replace_with_mask(verdicts["reason"].combine_chunks(), mask, sentences)

@@ -17,6 +17,7 @@ from airflow_provider_elementary.anomalies.robust.model.settings import SeriesSe
 from airflow_provider_elementary.anomalies.robust.model.transform import scale_kind
 from airflow_provider_elementary.anomalies.robust.row_counts import RowCounts, counted_by
 from airflow_provider_elementary.anomalies.schema import series_metrics
+from airflow_provider_elementary.arrow_values import array_of_numbers, numpy_of, scalar_of, without_nulls
 
 KEYS_SCHEMA = pa.schema([(name, pa.string()) for name in KEYS])
 FREQUENCIES = (HOURLY, DAILY, OTHER, *OF_HOURS)
@@ -80,7 +81,7 @@ def buckets_of(metrics: pa.Table, settings_of: Callable[[pa.Table], SeriesSettin
     typed = series_metrics(metrics)
     series, first = number_rows(typed, KEYS)
     start, end = (seconds_of(typed[name]) for name in ("bucket_start", "bucket_end"))
-    keys = typed.select(KEYS).take(first).cast(KEYS_SCHEMA)
+    keys = typed.select(KEYS).take(array_of_numbers(first)).cast(KEYS_SCHEMA)
     settings, value = settings_of(keys), values_of(typed["metric_value"])
     starts = np.where(start >= 0, start, end)
     firsts = FirstBuckets.of_nothing(len(first))
@@ -134,8 +135,8 @@ def buckets_of_series(
 
 def scales_of_metrics(keys: pa.Table) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.bool_]]:
     """Return per series the scale of its metric, and whether it counts the rows of a table."""
-    names = pc.dictionary_encode(pc.fill_null(keys["metric_name"], "")).unify_dictionaries().combine_chunks()
-    metrics, places = names.dictionary.to_pylist(), names.indices.to_numpy()
+    names = pc.dictionary_encode(without_nulls(keys["metric_name"], "")).unify_dictionaries().combine_chunks()
+    metrics, places = names.dictionary.to_pylist(), numpy_of(names.indices)
     if not metrics:
         return np.zeros(0, np.int8), np.zeros(0, bool)
     kinds = np.array([scale_kind(name) for name in metrics], np.int8)
@@ -246,7 +247,7 @@ def number_rows(table: pa.Table, columns: Sequence[str]) -> tuple[npt.NDArray[np
     for name in columns:
         column = pc.dictionary_encode(table[name]).unify_dictionaries().combine_chunks()
         values = len(column.dictionary)
-        indices = pc.fill_null(column.indices, values).to_numpy()
+        indices = numpy_of(pc.fill_null(column.indices, scalar_of(values, column.indices.type)))
         _, code = np.unique(code * (values + 1) + indices, return_inverse=True)
     _, first, code = np.unique(code, return_index=True, return_inverse=True)
     rank = np.empty(len(first), np.int64)
@@ -266,13 +267,15 @@ def date_of(number: int, frequency: Frequency) -> date | None:
 
 def seconds_of(column: pa.ChunkedArray) -> npt.NDArray[np.int64]:
     """Return a time column in seconds since 1970, -1 for null."""
-    seconds: npt.NDArray[np.int64] = pc.fill_null(column.cast(pa.int64()), -_MICROSECONDS).to_numpy() // _MICROSECONDS
+    seconds: npt.NDArray[np.int64] = (
+        numpy_of(pc.fill_null(column.cast(pa.int64()), scalar_of(-_MICROSECONDS, pa.int64()))) // _MICROSECONDS
+    )
     return seconds
 
 
 def values_of(column: pa.ChunkedArray) -> npt.NDArray[np.float64]:
     """Return values; one that is no number, or too large to be squared, is none, as in Elementary's rule."""
-    values = column.to_numpy().astype(np.float64)
+    values = numpy_of(column).astype(np.float64)
     is_value = np.abs(values) < _TOO_LARGE
     return values if is_value.all() else np.where(is_value, values, np.nan)
 

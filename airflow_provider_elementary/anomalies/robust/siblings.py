@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 
 from airflow_provider_elementary.anomalies.robust.series import number_rows
 from airflow_provider_elementary.anomalies.schema import series_metrics, with_reasons
+from airflow_provider_elementary.arrow_values import array_of_numbers, is_one_of, numpy_of, true_values, without_nulls
 
 Flags = npt.NDArray[np.bool_]
 
@@ -31,13 +32,13 @@ def flag_once(verdicts: pa.Table, share: float) -> pa.Table:
     """
     if not share or "dimension" not in verdicts.column_names:
         return verdicts
-    is_moved = _true(pc.and_(verdicts["is_anomalous"], pc.invert(pc.is_in(verdicts["kind"], pa.array(_STILL)))))
-    is_of_dimension = _true(pc.not_equal(verdicts["dimension"].cast(pa.string()), ""))
+    is_moved = _true(pc.and_(verdicts["is_anomalous"], pc.invert(is_one_of(verdicts["kind"], *_STILL))))
+    is_of_dimension = _true(pc.invert(is_one_of(verdicts["dimension"], "", None)))
     if (is_moved & is_of_dimension).sum() < _FEWEST:
         return verdicts
-    tables = pc.unique(verdicts["full_table_name"].filter(pa.array(is_moved & is_of_dimension)))
+    tables = pc.unique(verdicts["full_table_name"].filter(array_of_numbers(is_moved & is_of_dimension)))
     places = np.flatnonzero(_true(pc.is_in(verdicts["full_table_name"], tables.cast(verdicts["full_table_name"].type))))
-    quiet, kept = _together(verdicts.take(pa.array(places)), is_moved[places], is_of_dimension[places], share)
+    quiet, kept = _together(verdicts.take(array_of_numbers(places)), is_moved[places], is_of_dimension[places], share)
     reasons = {int(places[place]): reason for place, reason in (quiet | kept).items()}
     return with_reasons(verdicts, reasons, [int(places[place]) for place in quiet])
 
@@ -53,8 +54,8 @@ def _together(
     above = _true(pc.greater(verdicts["metric_value"], verdicts["expected_value"]))
     scored = np.bincount(group, weights=_true(pc.is_valid(verdicts["score"])))
     movers = np.flatnonzero(is_moved & is_of_dimension)
-    values = pc.rank(pc.fill_null(rows["dimension_value"].cast(pa.string()), "")).to_numpy()
-    scores = verdicts["score"].to_numpy()
+    values = numpy_of(pc.rank(without_nulls(rows["dimension_value"].cast(pa.string()), "")))
+    scores = numpy_of(verdicts["score"])
     movers = movers[np.lexsort((values[movers], -scores[movers], above[movers], group[movers]))]
     side = 2 * group[movers] + above[movers]
     _, first, moved = np.unique(side, return_index=True, return_counts=True)
@@ -85,5 +86,5 @@ def _of_table(rows: pa.Table, place: int, above: Flags) -> tuple[object, ...]:
 
 def _true(column: pa.ChunkedArray) -> Flags:
     """Return which values are true; null is not."""
-    found: Flags = pc.fill_null(column, False).to_numpy()
+    found: Flags = numpy_of(true_values(column))
     return found

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from airflow_provider_elementary.anomalies.robust.model.detector import Detector
 from airflow_provider_elementary.anomalies.robust.series import FREQUENCIES, NEVER, ends_of
+from airflow_provider_elementary.arrow_values import array_of_numbers, numpy_of
 
 #: Changes whenever the arrays or their meaning do: an older model state is refused, not misread.
 FORMAT = b"10"
@@ -54,14 +55,14 @@ def stored_firsts(series: pa.Table, until: int) -> npt.NDArray[np.int64]:
 
     :param until: of the state; buckets that ended later may have been removed or replaced since, and are left out.
     """
-    codes = np.stack([series[name].to_numpy() for name in _FIRSTS], axis=1)
+    codes = np.stack([numpy_of(series[name]) for name in _FIRSTS], axis=1)
     return np.where(ends_of(codes) > until, NEVER, codes)
 
 
 def with_firsts(series: pa.Table, codes: npt.NDArray[np.int64]) -> pa.Table:
     """Return series of a state with their first buckets."""
     for name, column in zip(_FIRSTS, codes.T, strict=True):
-        series = series.append_column(name, pa.array(column))
+        series = series.append_column(name, array_of_numbers(column))
     return series
 
 
@@ -101,15 +102,15 @@ class SeriesStates:
                 rows = np.flatnonzero(frequency[places] == number)
                 _fill(detector, rank[places[rows]], stored, rows)
             detectors.append(detector)
-        return cls(keys.append_column("frequency", pa.array(frequency)), detectors, rank)
+        return cls(keys.append_column("frequency", array_of_numbers(frequency)), detectors, rank)
 
     def table(self) -> pa.Table:
         """Return the state as a table that can be stored: one row per series, arrays as bytes per frequency."""
-        frequencies = self.keys["frequency"].to_numpy()
+        frequencies = numpy_of(self.keys["frequency"])
         of_frequencies = pa.concat_arrays([_binary(_pack(detector)) for detector in self.detectors])
         place = np.empty(len(frequencies), np.int64)
         place[np.argsort(frequencies, kind="stable")] = np.arange(len(frequencies))
-        arrays = of_frequencies if (place[1:] > place[:-1]).all() else of_frequencies.take(pa.array(place))
+        arrays = of_frequencies if (place[1:] > place[:-1]).all() else of_frequencies.take(array_of_numbers(place))
         return self.keys.append_column("arrays", arrays)
 
 
@@ -135,7 +136,7 @@ def _fill(detector: Detector, rows: npt.NDArray[np.int64], stored: pa.Table, ser
     if not len(series):
         return
     arrays = stored["arrays"].cast(pa.large_binary())
-    chosen = (arrays if len(series) == len(arrays) else arrays.take(pa.array(series))).combine_chunks()
+    chosen = (arrays if len(series) == len(arrays) else arrays.take(array_of_numbers(series))).combine_chunks()
     offsets = np.frombuffer(chosen.buffers()[1], np.int64)[chosen.offset :]
     data = np.frombuffer(chosen.buffers()[2], np.uint8)[offsets[0] : offsets[len(series)]]
     own = detector.arrays()

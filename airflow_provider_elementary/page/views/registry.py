@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 
@@ -31,8 +32,13 @@ class View:
 
         :raises NotHereError: what the request names is not there.
         """
+        return self.load()(request)
+
+    def load(self) -> Callable[[Request], object]:
+        """Import the view's module and return its builder."""
         module, function = self.builder
-        return getattr(import_module(f"{__package__}.{module}"), function)(request)
+        found: Callable[[Request], object] = getattr(import_module(f"{__package__}.{module}"), function)
+        return found
 
 
 VIEWS = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from threading import Event
 from typing import Any
 
@@ -134,11 +135,25 @@ def test_it_is_closed_where_airflow_has_no_such_authorization(
 
 def test_a_server_that_starts_is_left_as_it_is_and_the_page_warms_up_beside_it(monkeypatch: pytest.MonkeyPatch) -> None:
     begun = Event()
+    prepared = Event()
     monkeypatch.setattr(PAGE, "warm_up", begun.set)
+    monkeypatch.setattr(PAGE, "prepare", prepared.set)
     server = FastAPI()
 
     assert warmed(server) is server
+    assert prepared.is_set()
     assert begun.wait(30)
+
+
+def test_a_server_starts_where_its_page_cannot_be_prepared(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(PAGE, "warm_up", Event().set)
+    monkeypatch.setattr(PAGE, "prepare", partial(refuse_to_read, None))
+    server = FastAPI()
+
+    assert warmed(server) is server
+    assert "preparing the Elementary page failed" in caplog.text
 
 
 def test_a_page_that_warmed_up_has_read_what_its_first_view_shows(

@@ -90,12 +90,35 @@ class TestTests:
 
         assert later == meanwhile == first[0]
 
-    def test_a_failing_test_that_is_listed_again_holds_again(self) -> None:
+    def test_a_failing_test_that_is_listed_again_is_a_new_condition_until_it_passes(self) -> None:
         first = read(2, listed(KEPT)).conditions
 
-        [again] = read(4, listed(OLD, KEPT)).since(first)
+        removed, again = read(4, listed(OLD, KEPT)).since(first)
+        later = read(6, listed(OLD, KEPT)).since([removed, again])
+        [*_, over] = self.after(7, ("fail", 0), ("pass", 6)).since(later)
 
-        assert (again.holds, again.state) == (True, "fail")
+        assert (removed.state, again.state, again.holds) == ("removed", "fail", True)
+        assert again.started_at == again.last_seen == MONDAY + timedelta(days=4)
+        assert list(later) == [removed, again]
+        assert (over.condition_id, over.ended_at) == (again.condition_id, MONDAY + timedelta(days=6))
+
+    def test_a_failing_test_that_is_listed_again_is_a_new_incident_with_an_alert(self) -> None:
+        first = track_incidents(read(2, listed(KEPT)).conditions, Lineage())
+
+        [new, old] = track_incidents(
+            read(4, listed(OLD, KEPT)).since([each for known in first for each in known.conditions]), Lineage(), first
+        )
+
+        assert (new.transition, new.follows) == ("opened", old.incident_id)
+
+    def test_what_came_back_begins_with_its_first_result_since(self) -> None:
+        first = read(2, listed(KEPT)).conditions
+
+        removed, again = self.failing(0, 3, 4, 5).since(first)
+        _, later = self.failing(0, 3, 4, 5, 6).since([removed, again])
+
+        assert again.started_at == MONDAY + timedelta(days=3)
+        assert (later.condition_id, later.last_seen) == (again.condition_id, MONDAY + timedelta(days=6))
 
     def test_a_test_that_comes_back_and_fails_is_a_new_condition(self) -> None:
         first = read(2, listed(KEPT)).conditions
@@ -119,8 +142,11 @@ class TestTests:
         assert old.conditions == first[0].conditions
 
     def failing(self, *days: int) -> DbtConditions:
-        rows = [result(day, "fail", test=OLD, invocation_id=f"c{day}") for day in days]
-        return read(max(days) + 1, listed(OLD, KEPT), elementary_test_results=rows)
+        return self.after(max(days) + 1, *(("fail", day) for day in days))
+
+    def after(self, days: int, *results: tuple[str, int]) -> DbtConditions:
+        rows = [result(day, status, test=OLD, invocation_id=f"c{day}") for status, day in results]
+        return read(days, listed(OLD, KEPT), elementary_test_results=rows)
 
 
 def test_a_renamed_model_ends_the_conditions_of_its_old_name() -> None:

@@ -96,6 +96,17 @@ class TestWhatIsMissed:
 
         assert list(find_gaps(times, datetime.max))
 
+    @pytest.mark.parametrize("hour", [18, 20, 23])
+    def test_a_daily_run_that_stops_beside_a_later_one_is_missed_once(self, hour: int) -> None:
+        times = sorted([*daily(range(40), 6), *daily(range(60), hour)])
+
+        assert [f"{gap.due_at:%a %H}" for gap in find_gaps(times, at(60, 0))] == ["Sat 06"]
+
+    def test_what_stopped_does_not_hide_that_the_later_one_stops_too(self) -> None:
+        times = sorted([*daily(range(40), 6), *daily(range(45), 23)])
+
+        assert [f"{gap.due_at:%a %H}" for gap in find_gaps(times, at(48, 0))] == ["Sat 06", "Thu 23"]
+
 
 def commands(times: Iterable[datetime], job: str | None = "nightly") -> list[Command]:
     return [Command(f"{job} {time}", time, timedelta(0), "build", job, ("shop", "", "")) for time in times]
@@ -182,6 +193,21 @@ class TestChecks:
         assert (found.kind, found.table, found.family) == ("source_freshness", "SHOP.RAW.ORDERS", "freshness")
         assert (found.state, found.severity) == ("not checked", "normal")
         assert found.title == "The freshness of SHOP.RAW.ORDERS was not checked after 2026-11-02 06:09 UTC"
+
+    @pytest.mark.parametrize("missing", [3, 40, 75])
+    def test_a_gap_is_the_same_for_as_long_as_it_is_shown(self, missing: int) -> None:
+        """Of checks, 130 days are read, as DuckDB does it."""
+        checks = [*daily(range(50)), *daily(range(50 + missing, 260))]
+        ran = commands(daily(range(260), hour=7))
+        found = set()
+        for day in range(51, 259):
+            known = [check for check in checks if check <= at(day, 12)]
+            read = [(check, True) for check in known if check >= known[-1] - timedelta(days=130)]
+            source = {("source.shop.raw", "SHOP.RAW.ORDERS"): read}
+            past = [command for command in ran if command.at <= at(day, 12)]
+            found |= {(one.started_at, one.title) for one in stale_checks(source, past, at(day, 12))}
+
+        assert len(found) == 1
 
     def test_a_check_that_was_not_good_says_so_itself(self) -> None:
         assert self.stale(31, is_good=False) == []

@@ -6,10 +6,17 @@ from dataclasses import fields, replace
 
 import pytest
 
+from airflow_provider_elementary.anomalies.elementary.configured_tests import read_test_configurations
 from airflow_provider_elementary.exceptions import SnapshotCorruptError
 from airflow_provider_elementary.incidents.store import incidents_of
-from airflow_provider_elementary.incidents.store_summary import read_summary, read_summary_outcomes
+from airflow_provider_elementary.incidents.store_summary import (
+    read_summary,
+    read_summary_columns,
+    read_summary_configurations,
+    read_summary_outcomes,
+)
 from airflow_provider_elementary.incidents.tracking import Incident
+from airflow_provider_elementary.project.columns import read_columns
 from airflow_provider_elementary.project.outcomes import newest_runs, read_outcomes
 from airflow_provider_elementary.project.project import read_project
 from airflow_provider_elementary.project.timeline import read_executions
@@ -60,6 +67,25 @@ def test_a_summary_says_what_the_snapshot_and_the_results_say(repository: Reposi
         assert stored.schema == computed.schema
         # Their order is DuckDB's, and no part of what they say.
         assert sorted(map(str, stored.to_pylist())) == sorted(map(str, computed.to_pylist()))
+
+
+def test_a_summary_holds_the_columns_and_the_configurations_of_tests(
+    repository: Repository, parts: EncryptedParts
+) -> None:
+    snapshot = repository.source()
+    columns, read = read_columns(snapshot), read_summary_columns(parts)
+
+    assert read is not None
+    pairs = (
+        (read.documented, columns.documented),
+        (read.seen, columns.seen),
+        (read_summary_configurations(parts), read_test_configurations(snapshot)),
+    )
+    for stored, computed in pairs:
+        assert stored is not None
+        assert stored.schema == computed.schema
+        assert sorted(map(str, stored.to_pylist())) == sorted(map(str, computed.to_pylist()))
+    assert len(columns.documented)
 
 
 def test_a_summary_of_another_version_is_refused(parts: EncryptedParts) -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from airflow_provider_elementary.elementary_schema import TABLES
 from airflow_provider_elementary.exceptions import ConfigurationError
-from airflow_provider_elementary.sample import build_sample
+from airflow_provider_elementary.sample import LAST_DAY, build_sample
 
 ROOT = Path(__file__).parents[3]
 PARQUET = ROOT / "airflow_provider_elementary" / "sample" / "parquet"
@@ -187,6 +187,12 @@ def test_every_result_row_has_its_verdict(sample: duckdb.DuckDBPyConnection) -> 
     ).fetchall()
 
     assert orphans == []
+
+
+def test_the_last_day_is_that_of_the_last_dbt_command(sample: duckdb.DuckDBPyConnection) -> None:
+    newest = sample.execute("SELECT max(run_completed_at::TIMESTAMP)::DATE FROM elementary.dbt_invocations").fetchone()
+
+    assert newest == (LAST_DAY,)
 
 
 def test_nothing_that_was_planted_is_left(every_text: str) -> None:

@@ -15,6 +15,7 @@ import pyarrow as pa
 from airflow_provider_elementary.anomalies.configurations import KEYS, SeriesConfigurations
 from airflow_provider_elementary.anomalies.elementary.parameters import SEASONALITIES, AnomalyTestParameters
 from airflow_provider_elementary.anomalies.feedback import MARKS, Feedback
+from airflow_provider_elementary.arrow_values import array_of_numbers, numpy_of
 from airflow_provider_elementary.duckdb_sandbox import bounded_connection
 
 Floats = npt.NDArray[np.float64]
@@ -161,13 +162,13 @@ class SeriesSettings:
         rows = np.flatnonzero(excluding[self.numbers][series])
         if not len(rows):
             return rows
-        table = self.keys.select(KEYS).take(pa.array(series[rows]))
+        table = self.keys.select(KEYS).take(array_of_numbers(series[rows]))
         columns = {
-            "configuration": pa.array(self.numbers[series[rows]]),
-            "metric_value": pa.array(value[rows], from_pandas=True),
-            "bucket_start": pa.array(start[rows] * _SECONDS, pa.timestamp("us")),
-            "bucket_end": pa.array(end[rows] * _SECONDS, pa.timestamp("us")),
-            "place": pa.array(rows),
+            "configuration": array_of_numbers(self.numbers[series[rows]]),
+            "metric_value": array_of_numbers(value[rows], nan_is_null=True),
+            "bucket_start": array_of_numbers(start[rows] * _SECONDS, pa.timestamp("us")),
+            "bucket_end": array_of_numbers(end[rows] * _SECONDS, pa.timestamp("us")),
+            "place": array_of_numbers(rows),
         }
         for name, column in columns.items():
             table = table.append_column(name, column)
@@ -175,7 +176,7 @@ class SeriesSettings:
             connection.register("rows", table)
             query = _EXCLUDED.replace("{is_excluded}", self.configured.excluded(self.adapter))
             excluded = connection.sql(query).to_arrow_table()
-        places: npt.NDArray[np.int64] = excluded["place"].to_numpy()
+        places: npt.NDArray[np.int64] = numpy_of(excluded["place"])
         return places
 
 
