@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 
 from airflow_provider_elementary.anomalies.robust.series import number_rows, seconds_of
 from airflow_provider_elementary.anomalies.schema import series_metrics, with_reasons
+from airflow_provider_elementary.arrow_values import array_of_numbers, is_one_of, numpy_of, true_values
 
 Flags = npt.NDArray[np.bool_]
 Numbers = npt.NDArray[np.int64]
@@ -33,20 +34,20 @@ def flag_tables_once(verdicts: pa.Table, share: float) -> pa.Table:
     :param share: of the tables with a verdict on the metric, from which they are many; 0 for never.
     """
     value, expected, score = (
-        verdicts[name].cast(pa.float64()).to_numpy() for name in ("metric_value", "expected_value", "score")
+        numpy_of(verdicts[name].cast(pa.float64())) for name in ("metric_value", "expected_value", "score")
     )
     is_moved = (score > _MOVED) & np.isfinite(value - expected) & _is_of_days(verdicts)
-    is_of_size = _true(pc.and_(verdicts["is_anomalous"], pc.is_in(verdicts["kind"], pa.array(_OF_SIZE))))
+    is_of_size = _true(pc.and_(verdicts["is_anomalous"], is_one_of(verdicts["kind"], *_OF_SIZE)))
     is_whole = np.ones(len(value), bool)
     if "dimension" in verdicts.column_names:
-        is_whole = ~_true(pc.not_equal(verdicts["dimension"].cast(pa.string()), ""))
+        is_whole = _true(is_one_of(verdicts["dimension"], "", None))
     is_flagged = is_of_size & is_whole & is_moved & (value != 0)
     if not share or is_flagged.sum() <= 1:
         return verdicts
-    names = pc.unique(verdicts["metric_name"].filter(pa.array(is_flagged)))
-    is_concerned = is_whole & np.isfinite(score) & _true(pc.is_in(verdicts["metric_name"], names))
+    names = pc.unique(verdicts["metric_name"].cast(pa.string()).filter(array_of_numbers(is_flagged))).to_pylist()
+    is_concerned = is_whole & np.isfinite(score) & _true(is_one_of(verdicts["metric_name"], *names))
     places = np.flatnonzero(is_concerned)
-    rows = series_metrics(verdicts.take(pa.array(places)))
+    rows = series_metrics(verdicts.take(array_of_numbers(places)))
     bucket, _ = number_rows(rows, ("metric_name", "bucket_start", "bucket_end"))
     table, _ = number_rows(rows, ("full_table_name",))
     of = _tables(bucket, table, np.ones(len(places), bool))
@@ -83,5 +84,5 @@ def _tables(bucket: Numbers, table: Numbers, chosen: Flags) -> Numbers:
 
 def _true(column: pa.ChunkedArray) -> Flags:
     """Return which values are true; null is not."""
-    found: Flags = pc.fill_null(column, False).to_numpy()
+    found: Flags = numpy_of(true_values(column))
     return found
