@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from airflow_provider_elementary.exceptions import AccessDeniedError, ElementaryError
 from airflow_provider_elementary.incidents.conditions import Condition, Kind, project_condition
 from airflow_provider_elementary.snapshots.failed_syncs import FailedSync, newest_failure
-from airflow_provider_elementary.snapshots.lookup import committed_sequences
-from airflow_provider_elementary.snapshots.sync_interval import is_overdue, newest_syncs, usual_interval
+from airflow_provider_elementary.snapshots.lookup import newest_sequences
+from airflow_provider_elementary.snapshots.sync_interval import MOST_READ, is_overdue, newest_syncs, usual_interval
 from airflow_provider_elementary.storage.records.report_log import StoredReport, reports_by_subject
 from airflow_provider_elementary.times import minute_in_utc, without_zone
 from airflow_provider_elementary.words import duration
@@ -84,7 +84,7 @@ def _first_failed(newest: StoredReport, older: Iterator[StoredReport], begun: da
 def _of_snapshots(
     repository: Repository, before: Sequence[Condition], known: Sequence[Condition], now: datetime
 ) -> Iterator[Condition]:
-    numbers = reversed(committed_sequences(repository))
+    numbers = reversed(newest_sequences(repository, MOST_READ))
     documents = newest_syncs(
         (repository.read_signed(number).document for number in numbers),
         lambda document: datetime.fromisoformat(document.created_at),

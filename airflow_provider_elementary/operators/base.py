@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -24,6 +24,8 @@ from airflow_provider_elementary.operators.access_gate import require_access
 from airflow_provider_elementary.timeouts import break_off_all
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from airflow_provider_elementary.snapshots.chain import Anchor
     from airflow_provider_elementary.snapshots.repository import Repository
     from airflow_provider_elementary.source import Source
@@ -74,9 +76,19 @@ def run_key(context: Context) -> str:
     return f"{instance.dag_id}/{instance.run_id}/{instance.task_id}/{instance.map_index}"
 
 
+def run_after(context: Context) -> datetime | None:
+    """Return the time before which no attempt of the DAG run began; None where the operator is run without one."""
+    return getattr(context.get("dag_run"), "run_after", None)
+
+
 def task_series(context: Context) -> str:
     """Return what identifies a task from run to run."""
     return f"{context['ti'].dag_id}/{context['ti'].task_id}"
+
+
+def one_task(operator: ElementaryStoreOperator, context: Context) -> AbstractContextManager[None]:
+    """Return in what a task, or one of its shards, asks the store once for what it reads several times."""
+    return operator.repository.one_task(f"{task_series(context)}/{context['ti'].map_index}")
 
 
 def returned_before(context: Context) -> dict[str, Any]:

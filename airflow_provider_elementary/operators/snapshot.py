@@ -11,6 +11,7 @@ from airflow_provider_elementary.operators.base import (
     log_group,
     newest_inlet_anchor,
     recording_failed_sync,
+    run_after,
     run_key,
 )
 from airflow_provider_elementary.operators.diff import ElementaryDiffSnapshotsOperator
@@ -67,6 +68,7 @@ class ElementarySnapshotOperator(ElementarySnapshotBaseOperator):
                     access=access.to_dict(),
                     anchor=anchor,
                     run_key=run_key(context),
+                    run_after=run_after(context),
                     overlap=self.overlap,
                     commit_timeout=self.commit_timeout,
                     open_source=self.elementary_hook.source,

@@ -18,6 +18,7 @@ from airflow_provider_elementary.operators.base import (
     log_group,
     newest_inlet_anchor,
     recording_failed_sync,
+    run_after,
     templated_number,
 )
 from airflow_provider_elementary.operators.snapshot_base import ElementarySnapshotBaseOperator, hook_of
@@ -101,6 +102,7 @@ class ElementaryPlanSnapshotOperator(ElementarySnapshotBaseOperator):
                     access=access.to_dict(),
                     anchor=anchor,
                     run_key=run,
+                    run_after=run_after(context),
                     overlap=self.overlap,
                     commit_timeout=self.commit_timeout,
                     rows_per_part=templated_number(self, "rows_per_part"),
@@ -213,6 +215,7 @@ class ElementaryCommitSnapshotOperator(ElementarySnapshotBaseOperator):
                 PartReference.parse(next(iter(self.parts or ()), None)),
                 anchor=newest_inlet_anchor(self, context),
                 run_key=run,
+                run_after=run_after(context),
                 attempt=_attempt(context),
                 overlap=self.overlap,
                 commit_timeout=self.commit_timeout,

@@ -40,6 +40,7 @@ class StoreStatus:
     """The status of a store.
 
     :param total: number of snapshots.
+    :param oldest: the number of the oldest one; None where there is none.
     :param manifest: of the newest snapshot that can be read, or None.
     :param project: the dbt project in that snapshot; None without keys.
     :param verdicts: the newest; None where there are none, or without keys.
@@ -51,6 +52,7 @@ class StoreStatus:
     """
 
     total: int
+    oldest: int | None
     manifest: Manifest | None
     project: Project | None
     verdicts: Verdicts | None
@@ -88,6 +90,7 @@ def load_store_status(reader: StoreReader) -> StoreStatus:
     currency = attempt(problems, uri, lambda: currency_of(reader, sequences or (), manifest, project))
     return StoreStatus(
         total=len(sequences or ()),
+        oldest=sequences[0] if sequences else None,
         manifest=manifest,
         project=project,
         verdicts=verdicts,
@@ -171,7 +174,7 @@ def known_days(reader: StoreReader, store_status: StoreStatus) -> tuple[datetime
     project, manifest = store_status.project, store_status.manifest
     if project is None or manifest is None:
         return None
-    first = attempt([], reader.uri, lambda: reader.manifest(reader.sequences()[0]))
+    first = attempt([], reader.uri, lambda: reader.manifest(store_status.oldest or 0))
     newest = project.invocation.at if project.invocation else None
     return first.taken_at if first else None, newest or manifest.taken_at
 

@@ -181,12 +181,12 @@ def numbers_at_the_end(repository: Repository) -> list[int]:
 
 def newest_page(repository: Repository) -> Row | None:
     """Return the last row of the newest page that is proved: a snapshot that there was, whatever is left of it."""
-    pages, _ = numbered(repository.store, f"{INDEX}{NARROW}/")
+    pages, others = numbered(repository.store, f"{INDEX}{NARROW}/")
     for place in sorted(pages, reverse=True)[:_LOOKS]:
         if rows := read_page(repository, NARROW, place):
             return rows[-1]
     # The first page has the place 0, which is no number.
-    return (read_page(repository, NARROW, 0) or (None,))[-1]
+    return (read_page(repository, NARROW, 0) or (None,))[-1] if index_key(NARROW, 0) in others else None
 
 
 def candidates(

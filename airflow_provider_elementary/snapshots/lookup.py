@@ -114,6 +114,18 @@ def committed_sequences(repository: Repository) -> list[int]:
     return [number for number in numbers if head and number <= head.document.sequence and number not in pruned]
 
 
+def newest_sequences(repository: Repository, count: int) -> list[int]:
+    """Return the numbers of the newest snapshots that a store holds, oldest first: at least some, where there are."""
+    if (head := find_head(repository)) is None:
+        return []
+    newest, pruned = head.document.sequence, tombstones(list(read_records(repository)))
+    first = max(1, newest - 2 * count)
+    numbers = numbered(repository.store, MANIFESTS, manifest_key(first - 1))[0]
+    found = [number for number in numbers if number <= newest and number not in pruned]
+    # Where most of them were pruned, there are older ones.
+    return found if first == 1 or len(found) >= count else committed_sequences(repository)
+
+
 def find_head(repository: Repository, numbers: Sequence[int] | None = None) -> Signed[ManifestDocument] | None:
     """Return the newest proved manifest, or None in an empty store; what outsiders put beside it is passed over.
 
@@ -144,7 +156,8 @@ def find_head(repository: Repository, numbers: Sequence[int] | None = None) -> S
     head = newest_proved(at_the_end, start, proved, known) if at_the_end else None
     if head is None:
         if numbers is None:
-            numbers = list(numbered(repository.store, MANIFESTS)[0])
+            # Without a page of the index, those at the end are all.
+            numbers = list(numbered(repository.store, MANIFESTS)[0]) if repository.listed_after else at_the_end
         head = newest_proved(numbers, start, proved, known)
     if head is None and start > 1:
         head = newest_proved(numbers or (), 1, proved, known)
@@ -178,7 +191,9 @@ def read_signed(repository: Repository, sequence: int) -> Signed[ManifestDocumen
     if (known := repository.read.get(sequence)) is not None:
         return known
     name = manifest_key(sequence)
-    if (found := repository.documents.read(name, MANIFEST, Role.STORE, number=sequence)) is None:
+    expected = repository.named_hash(sequence)
+    found = repository.documents.read(name, MANIFEST, Role.STORE, number=sequence, expected=expected)
+    if found is None:
         raise SnapshotNotFoundError(f"{repository.uri} holds no snapshot number {sequence}.")
     if found.document.sequence != sequence:
         raise SnapshotCorruptError(f"{name} of {repository.uri} holds snapshot number {found.document.sequence}.")
@@ -240,6 +255,12 @@ def _read_ahead(repository: Repository, numbers: Sequence[int]) -> None:
         with suppress(ElementaryError):
             read_signed(repository, number)
 
+    if repository.kept is not None:
+        # The newest first: it names the one before, which the task may have kept.
+        for number in sorted(numbers, reverse=True):
+            named = repository.named_hash(number)
+            if named is not None and repository.kept.document(named) is not None:
+                read(number)
     if unread := [number for number in numbers if number not in repository.read]:
         list(in_parallel(read, unread, _LIST_READERS))
 

@@ -13,7 +13,7 @@ T = TypeVar("T")
 #: Snapshots whose distances are the usual interval.
 _COMPARED = 8
 #: Snapshots that are looked at at most: compactions in a row have the time of the snapshot that they merge.
-_READ = 40
+MOST_READ = 40
 #: With fewer distances there is no usual one.
 _FEWEST = 3
 #: Snapshots that follow each other faster were taken by hand.
@@ -28,7 +28,7 @@ def newest_syncs(newest_first: Iterable[T], taken_at: Callable[[T], datetime]) -
     :param newest_first: read one by one, as far as is needed.
     """
     found: list[T] = []
-    for snapshot in islice(newest_first, _READ):
+    for snapshot in islice(newest_first, MOST_READ):
         if found and taken_at(found[-1]) == taken_at(snapshot):
             found[-1] = snapshot
         elif len(found) == _COMPARED:

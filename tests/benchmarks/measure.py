@@ -74,6 +74,11 @@ def peak_mb() -> float:
     return int(line.split()[1]) / 1024
 
 
+def reset_peak() -> None:
+    """Let the high-water mark of this program begin again at what it has now."""
+    Path("/proc/self/clear_refs").write_text("5")
+
+
 def resident_mb() -> float:
     """Return the resident memory of this process now."""
     pages = int(Path("/proc/self/statm").read_text().split()[1])

@@ -106,6 +106,26 @@ class TestFiles:
         assert found(report) == {("changed", file.key)}
         assert f"Has {file.size - 7:,} bytes instead of {file.size:,}" in report.findings[0].detail
 
+    @pytest.mark.parametrize(("snapshot", "size"), [("latest", "more than "), ("all", "")])
+    def test_a_file_that_grew_is_found_by_its_size(
+        self, snapshot: str, size: str, rest: Rest, manifests: list[Manifest]
+    ) -> None:
+        file = manifests[-1].files[0]
+        largest = max(each.size for each in manifests[-1].files)
+        rest.path(file.key).write_bytes(bytes(largest + 1))
+
+        report = verify(opened(rest.store), snapshot=snapshot)
+
+        assert found(report) == {("changed", file.key)}
+        assert f"Has {size}{largest + 1:,} bytes instead of {file.size:,}" in report.findings[0].detail
+
+    @pytest.mark.parametrize("snapshot", ["latest", "all"])
+    def test_a_file_that_is_gone_is_missing(self, snapshot: str, rest: Rest, manifests: list[Manifest]) -> None:
+        file = manifests[-1].files[-1]
+        rest.store.delete(file.key)
+
+        assert found(verify(rest.repository, snapshot=snapshot)) == {("missing", file.key)}
+
     def test_a_deleted_file_is_missing_from_every_snapshot_that_names_it(
         self, rest: Rest, manifests: list[Manifest]
     ) -> None:

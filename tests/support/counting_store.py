@@ -15,23 +15,27 @@ from unittest.mock import patch
 
 from airflow_provider_elementary.elementary_schema import Category
 from airflow_provider_elementary.exceptions import ObjectNotFoundError
-from airflow_provider_elementary.snapshots import LocalKeys, Manifest, Repository, find_manifest
+from airflow_provider_elementary.snapshots import Keys, LocalKeys, Manifest, Repository, find_manifest
 from airflow_provider_elementary.snapshots.capture.commit import commit
 from airflow_provider_elementary.snapshots.capture.plan import Plan
 from airflow_provider_elementary.snapshots.maintenance import compaction
 from airflow_provider_elementary.snapshots.maintenance.compaction import CompactionReport, compact
 from airflow_provider_elementary.snapshots.maintenance.mergeable import MERGED, Merge
 from airflow_provider_elementary.snapshots.manifest import FileEntry, TableEntry
-from airflow_provider_elementary.storage.keys import WrappedKey
+from airflow_provider_elementary.storage.keys import Purpose, WrappedKey
 from airflow_provider_elementary.storage.layout import data_file
 from airflow_provider_elementary.storage.object_store.store import Fetched, StoredObject, UndeletedObject
 from tests.support.signing import opened
 
 _LISTED = 1_000
-BEGAN = datetime(2026, 1, 1)
+#: A chain of a year ends before today, as what the real writer adds to it has to.
+BEGAN = datetime(2025, 1, 1)
 TABLES = ("dbt_invocations", "dbt_run_results", "elementary_test_results", "data_monitoring_metrics")
 #: New files of a synthetic snapshot: about those of an hourly sync of a small project.
 FILES = tuple((table, category) for table in TABLES for category in list(Category)[:3])
+#: What is in each of them.
+_CONTENT = b"x" * 10
+_CONTENT_SHA256 = hashlib.sha256(_CONTENT).hexdigest()
 
 
 class Objects(dict[str, bytes]):
@@ -65,10 +69,12 @@ class CountingStore:
         self.requests: Counter[str] = Counter()
         self.bytes = 0
         self.written = 0
+        #: Of the requests, those for a range of an object: of a file.
+        self.ranges = 0
 
     def reset(self) -> None:
         self.requests.clear()
-        self.bytes = self.written = 0
+        self.bytes = self.written = self.ranges = 0
 
     @property
     def total(self) -> int:
@@ -104,6 +110,7 @@ class CountingStore:
     def get_range(self, key: str, start: int, length: int) -> bytes:
         if key not in self.objects:
             raise ObjectNotFoundError(f"{key} is missing")
+        self.ranges += 1
         return self._count("get", self.objects[key][start : start + length]) or b""
 
     def list(self, prefix: str, after: str = "") -> Iterator[StoredObject]:
@@ -162,17 +169,27 @@ class SyntheticChain:
     """Commits hourly snapshots of made-up files by the writer's own commit, full ones weekly.
 
     :param syncs: how many there are already.
+    :param keys: the master keys that a snapshot names, where a writer of real ones is to continue the chain.
     """
 
-    def __init__(self, store: CountingStore, newest: Manifest | None = None, syncs: int = 0) -> None:
+    def __init__(
+        self, store: CountingStore, newest: Manifest | None = None, syncs: int = 0, keys: Keys | None = None
+    ) -> None:
         self.store = store
         self.newest = newest
         self.syncs = syncs
+        self._keys = keys
+        self._wrapped = {category.value: self._wrap(category) for category in Category}
+
+    @property
+    def ends(self) -> datetime:
+        """When the next sync is due."""
+        return BEGAN + timedelta(hours=self.syncs)
 
     def repository(self) -> Repository:
         """Return the repository as the next task opens it; that the store is there is not of its requests."""
         counted = self.store.requests.copy()
-        repository = opened(self.store, LocalKeys({}))
+        repository = opened(self.store, self._keys or LocalKeys({}))
         self.store.requests = counted
         return repository
 
@@ -184,12 +201,12 @@ class SyntheticChain:
     def commit(self, repository: Repository) -> Manifest:
         """Commit one snapshot."""
         place = self.syncs
-        taken_at = BEGAN + timedelta(hours=place)
+        taken_at = self.ends
         snapshot_id = f"{taken_at:%Y%m%dT%H%M%SZ}-{place:08x}"
         base = None if self.newest is None or place % 168 == 0 else _Base(self.newest)
         new = [_file(snapshot_id, table, category, taken_at) for table, category in FILES]
         for file in new:
-            self.store.put(file.key, b"x" * file.size)
+            self.store.put(file.key, _CONTENT)
         manifest = Manifest(
             snapshot_id=snapshot_id,
             sequence=0,
@@ -203,7 +220,7 @@ class SyntheticChain:
                 for name in TABLES
             },
             files=(*(base.manifest.files if base else ()), *new),
-            keys={category.value: WrappedKey("local:1", "AAAA") for category in Category},
+            keys=self._wrapped,
             policy={},
             exclusions=(),
             access=None,
@@ -216,6 +233,11 @@ class SyntheticChain:
         self.newest = committed
         self.syncs += 1
         return committed
+
+    def _wrap(self, category: Category) -> WrappedKey:
+        if self._keys is None:
+            return WrappedKey("local:1", "AAAA")
+        return self.repository().keys.new_data_key(category, Purpose.SNAPSHOT).wrapped
 
     def compact(self, repository: Repository) -> CompactionReport:
         """Merge small files as a maintenance does, each by one request; what is in them is made up."""
@@ -241,7 +263,7 @@ class SyntheticChain:
             for file in firsts.values()
         ]
         for file in merged:
-            self.store.put(file.key, b"x" * file.size)
+            self.store.put(file.key, _CONTENT)
         return merged
 
 
@@ -259,8 +281,8 @@ def _file(snapshot_id: str, table: str, category: Category, taken_at: datetime) 
         columns=("id", "created_at"),
         by_rows=False,
         rows=10,
-        size=10,
-        sha256=hashlib.sha256(f"{snapshot_id}{table}{category}".encode()).hexdigest(),
+        size=len(_CONTENT),
+        sha256=_CONTENT_SHA256,
         footer_size=0,
         footer_sha256="",
         row_groups=(),

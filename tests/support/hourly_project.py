@@ -9,7 +9,7 @@ from unittest.mock import patch
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from airflow_provider_elementary.snapshots import LocalKeys, Manifest, Policy, Repository, Store, write_snapshot
+from airflow_provider_elementary.snapshots import Keys, LocalKeys, Manifest, Policy, Repository, Store, write_snapshot
 from airflow_provider_elementary.warehouses.duckdb import DuckDBWarehouse
 from airflow_provider_elementary.warehouses.source import WarehouseSource
 from tests.support.datasets import write_duckdb
@@ -26,31 +26,50 @@ class HourlyProject:
     :param store: where its snapshots go.
     :param folder: where its warehouse is.
     :param hours: how many runs there are in all.
+    :param began: the hour of the first run.
+    :param keys: the master keys of its snapshots; by default its own.
     """
 
-    def __init__(self, store: Store, folder: Path, hours: int) -> None:
-        self._store, self._warehouse = store, folder / "warehouse.duckdb"
-        self._keys = LocalKeys(LocalKeys.generate())
-        self._world = hourly(small_world(hours), SMALL_WORLD_END - timedelta(days=hours), BEGAN)
+    def __init__(
+        self, store: Store, folder: Path, hours: int, *, began: datetime = BEGAN, keys: Keys | None = None
+    ) -> None:
+        self._store, self._warehouse, self._began = store, folder / "warehouse.duckdb", began
+        self._keys = keys or LocalKeys(LocalKeys.generate())
+        self._world = hourly(small_world(hours), SMALL_WORLD_END - timedelta(days=hours), began)
 
     def now(self, hour: int) -> datetime:
         """Return the end of an hour."""
-        return BEGAN + timedelta(hours=hour + 1)
+        return self._began + timedelta(hours=hour + 1)
 
     def repository(self) -> Repository:
         """Return the repository as the next task opens it."""
         return opened(self._store, self._keys)
 
-    def sync(self, hour: int) -> Manifest:
-        """Take the snapshot at the end of an hour."""
+    def write(self, hour: int) -> None:
+        """Write the warehouse as it is at the end of an hour."""
         self._warehouse.unlink(missing_ok=True)
         write_duckdb(world_until(self._world, self.now(hour)), self._warehouse)
+
+    def sync(self, hour: int) -> Manifest:
+        """Write the warehouse, and take the snapshot at the end of an hour."""
+        self.write(hour)
+        return self.take(hour, self.repository())
+
+    def take(self, hour: int, repository: Repository) -> Manifest:
+        """Take the snapshot at the end of an hour."""
         with (
             patch("airflow_provider_elementary.snapshots.capture.utc_now", return_value=self.now(hour)),
             WarehouseSource(DuckDBWarehouse(self._warehouse, "elementary")) as source,
         ):
             policy = Policy(failed_rows_days=100_000)
-            return write_snapshot(source, self.repository(), policy=policy, overlap=timedelta(minutes=10))
+            return write_snapshot(
+                source,
+                repository,
+                policy=policy,
+                run_key=f"hour {hour}",
+                run_after=self.now(hour),
+                overlap=timedelta(minutes=10),
+            )
 
 
 def hourly(world: World, first: datetime, began: datetime) -> World:

@@ -42,6 +42,7 @@ from airflow_provider_elementary.snapshots.capture.side_by_side import OpenSourc
 from airflow_provider_elementary.snapshots.capture.slices import Slice
 from airflow_provider_elementary.snapshots.capture.split import split_into_parts, whole_tables
 from airflow_provider_elementary.snapshots.capture.table import SourceHistoryTruncated, columns_to_read
+from airflow_provider_elementary.snapshots.lookup import find_head
 from airflow_provider_elementary.snapshots.manifest import Manifest
 from airflow_provider_elementary.snapshots.policy import Policy
 from airflow_provider_elementary.source import read_all
@@ -66,6 +67,7 @@ def write_snapshot(
     *,
     policy: Policy | None = None,
     run_key: str | None = None,
+    run_after: datetime | None = None,
     access: Mapping[str, Any] | None = None,
     anchor: Anchor | None = None,
     full_every_days: float = 7,
@@ -87,6 +89,7 @@ def write_snapshot(
     :param policy: what is taken; see :class:`Policy` for the default.
     :param run_key: what the snapshot is taken for; where one of the newest snapshots was committed for it before, that
         one is returned.
+    :param run_after: no attempt of the run began before this time; see :func:`~.commit.committed_for`.
     :param access: the report of the access check, for the manifest.
     :param anchor: the newest manifest that was recorded outside the store. Where the chain does not contain it, a full
         snapshot with new data keys is committed, and then this raises.
@@ -110,12 +113,15 @@ def write_snapshot(
     policy = policy or Policy()
     taken_at = utc_now().replace(microsecond=0)
     run_key = run_key or new_id(taken_at)
-    if (earlier := committed_for(repository, run_key, captured_categories(source, policy))) is not None:
+    head = find_head(repository)
+    if (
+        earlier := committed_for(repository, run_key, captured_categories(source, policy), run_after, head)
+    ) is not None:
         log.info("%s was committed for %s before; nothing to do", earlier.snapshot_id, run_key)
         require_no_damage(repository, earlier)
         return earlier
     # What is refused is refused now, before anything is read.
-    require_writer(repository)
+    require_writer(repository, head)
     options = SnapshotOptions(policy, overlap, commit_timeout, timedelta(days=full_every_days), rows_read, audit_days)
     lost = 0
     while lost < _ATTEMPTS:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from airflow_provider_elementary.elementary_schema import Category
@@ -43,6 +43,7 @@ from airflow_provider_elementary.storage.genesis import Role
 from airflow_provider_elementary.storage.layout import data_folder, generation_key, manifest_key
 from airflow_provider_elementary.storage.object_store.probe import require_one_winner
 from airflow_provider_elementary.storage.records.claim import claim
+from airflow_provider_elementary.times import in_utc
 
 if TYPE_CHECKING:
     from airflow_provider_elementary.snapshots.repository import Repository
@@ -148,14 +149,14 @@ def _record_for(
     return newest_record(repository)
 
 
-def require_writer(repository: Repository) -> None:
+def require_writer(repository: Repository, head: Signed[ManifestDocument] | None) -> None:
     """Raise where manifests cannot be signed here; before the first snapshot, also where two writers would both win.
 
+    :param head: the newest manifest; None in an empty store.
     :raises StoreRefusedError: of two writers that create one object, both would win; or this machine's clock is wrong.
     :raises ConfigurationError: no signer or no store id is named, or its key may not sign in this store.
     :raises KeyUnavailableError: the signing key is refused.
     """
-    head = find_head(repository)
     require_clock(repository.store)
     number = head.document.sequence + 1 if head else 1
     repository.documents.encode("probe", _PROBE, Parent(number, ""), Role.STORE, number=number)
@@ -179,14 +180,22 @@ def require_clock(store: Store) -> None:
         )
 
 
-def committed_for(repository: Repository, run_key: str, categories: Collection[Category]) -> Manifest | None:
+def committed_for(
+    repository: Repository,
+    run_key: str,
+    categories: Collection[Category],
+    run_after: datetime | None,
+    head: Signed[ManifestDocument] | None,
+) -> Manifest | None:
     """Return the snapshot that an earlier attempt of the same run committed, if it is one of the newest.
 
     :param categories: those of this attempt; one of others was committed under another policy.
+    :param run_after: no attempt began before it, so that older snapshots are not looked at; None where that is unknown.
+    :param head: the newest manifest; None in an empty store.
     :raises StoreError: the store or KMS failed; a retry may help.
     """
-    head = find_head(repository)
     newest = head.document.sequence if head else 0
+    earliest = in_utc(run_after) - CLOCK_DIFFERENCE if run_after is not None else None
     looked_at = 0
     for sequence in range(newest, max(0, newest - _RECENT_NUMBERS), -1):
         if looked_at == _RECENT:
@@ -198,6 +207,8 @@ def committed_for(repository: Repository, run_key: str, categories: Collection[C
             continue
         if found.document.run_key == run_key and set(found.document.categories) == set(categories):
             return resolve_manifest(repository, found)
+        if earliest is not None and found.document.taken_at < earliest:
+            break
         looked_at += found.document.kind != "compaction"
     return None
 
@@ -207,8 +218,10 @@ def require_files(repository: Repository, manifest: Manifest) -> None:
 
     :raises SnapshotConflictError: one was removed or replaced.
     """
+    if not (written := manifest.new_files):
+        return
     sizes = {found.key: found.size for found in repository.store.list(data_folder(manifest.snapshot_id))}
-    missing = next((file.key for file in manifest.new_files if sizes.get(file.key) != file.size), None)
+    missing = next((file.key for file in written if sizes.get(file.key) != file.size), None)
     if missing is not None:
         raise SnapshotConflictError(
             f"{missing} in {repository.uri} was removed or replaced while the snapshot was written. A prune with an "

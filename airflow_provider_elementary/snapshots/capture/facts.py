@@ -92,9 +92,11 @@ def _facts(source: WarehouseSource, table: Table, window_from: datetime | None, 
         watermark.copy() >= watermark_bound(earliest_watermark(held.watermark_type), held.watermark_type),
         watermark.copy() <= watermark_bound(latest, held.watermark_type),
     )
-    newest = exp.func("max", exp.Case().when(until_now, watermark.copy()))
     if window_from is None:
-        return TableFacts(naive(read_aggregates(source, table, {"newest": newest})["newest"]))
+        # An index answers it, where there is one.
+        found = read_aggregates(source, table, {"newest": exp.func("max", watermark.copy())}, where=until_now)
+        return TableFacts(naive(found["newest"]))
+    newest = exp.func("max", exp.Case().when(until_now.copy(), watermark.copy()))
     # Compared with a literal, so that an index or partitions answer; what is older is not read.
     in_window = watermark.copy() >= watermark_bound(window_from, held.watermark_type)
     undated = watermark.copy().is_(exp.null())

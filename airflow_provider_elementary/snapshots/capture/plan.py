@@ -16,6 +16,7 @@ from airflow_provider_elementary.snapshots.manifest import ConsistencyEntry, Man
 from airflow_provider_elementary.snapshots.policy import Policy
 from airflow_provider_elementary.snapshots.prune_record import known_record, without_expired_of
 from airflow_provider_elementary.snapshots.reader import SnapshotSource
+from airflow_provider_elementary.storage.kept_files import KeptFiles
 from airflow_provider_elementary.times import parse
 from airflow_provider_elementary.warehouses.source import WarehouseSource
 
@@ -119,7 +120,7 @@ def plan_snapshot(
     if (reason := _reason_for_full(parent, source, options, taken_at)) is not None:
         return plan.full(reason)
     left, _ = without_expired_of(known_record(repository), parent)
-    return replace(plan, base=SnapshotSource(repository, left))
+    return replace(plan, base=SnapshotSource(repository, left, KeptFiles()))
 
 
 def newest_anchor(repository: Repository, given: Anchor | None) -> Anchor | None:

@@ -29,9 +29,11 @@ from airflow_provider_elementary.snapshots.parts.active import being_captured, o
 from airflow_provider_elementary.snapshots.parts.documents import DEADLINE
 from airflow_provider_elementary.snapshots.prune_record import ExpiredFile, PruneRecord, Tombstone, tombstones
 from airflow_provider_elementary.storage.genesis import Role
+from airflow_provider_elementary.storage.kept_files import TIME_BYTES, stored_at
 from airflow_provider_elementary.storage.layout import (
     DATA,
     GENERATIONS,
+    KEPT,
     MANIFESTS,
     RESULTS,
     begun_at,
@@ -47,6 +49,9 @@ if TYPE_CHECKING:
     from airflow_provider_elementary.snapshots.repository import Repository
 
 log = logging.getLogger(__name__)
+
+#: How many generations a prune reads at most to prove that earlier ones are over.
+_LOOKS = 64
 
 
 @dataclass(frozen=True)
@@ -252,7 +257,7 @@ class PrunePlan:
         over = {stone.snapshot_id for number, stone in self._stones.items() if number not in self.waiting}
         writers = {row.snapshot_id for number, row in self._rows.items() if number in self.kept}
         # The files of one that is still readable stay: it lists them itself.
-        writers |= {self._stones[number].snapshot_id for number in self.waiting}
+        writers |= {self._stones[number].snapshot_id for number in self.waiting} | self._being_captured
         # What was begun after the newest snapshot may belong to newer ones, which somebody hid.
         oldest = min(self.clock.oldest_orphan, self.head.taken_at)
         expired = {file.key for file in self.expired if self.clock.is_over(datetime.fromisoformat(file.expired_at))}
@@ -261,12 +266,25 @@ class PrunePlan:
             writer = writer_of(found.key)
             if found.key in expired:
                 doomed.append(found)
-            elif writer not in writers | self._being_captured and (writer in over or _is_before(writer, oldest)):
+            elif writer not in writers and (writer in over or _is_before(writer, oldest)):
                 unlisted.append(found)
         # Without one of these, no list has to be read.
         doomed += [found for found in unlisted if found.key not in self._named] if unlisted else []
         outdated = self.outdated_results
         return doomed + [found for found in store.list(RESULTS) if outdated.names(found.key)]
+
+    def outdated_kept_files(self, doomed: Sequence[StoredObject]) -> list[str]:
+        """Return what tasks kept of small files that no run replaced for long; all where files expired.
+
+        :param doomed: the files that go.
+        """
+        store, expired = self._repository.store, {file.key for file in self.expired}
+        names = [found.key for found in store.list(KEPT)]
+        if not expired.isdisjoint(found.key for found in doomed):
+            return names
+        heads = {name: store.get_capped(name, TIME_BYTES) for name in names}
+        oldest = self.clock.oldest_orphan
+        return [name for name, head in heads.items() if head is not None and stored_at(head.content) < oldest]
 
     @property
     def oldest_upload(self) -> datetime:
@@ -317,8 +335,13 @@ class PrunePlan:
             # Of a manifest that was lost, the id is not known.
             (older if ids.get(number, "") in ("", snapshot_id) else unused).append((number, found.key))
         staying, begun, end = sorted(self._there - set(self.manifests)), sorted(began), max(self._there) + 1
-        # Anybody can put names there: each generation is read once, however many they are.
-        is_proved = cache(self._is_proved)
+        # Anybody can put names there: each is read once, and what is left over waits for the next prunes.
+        looks = iter(range(_LOOKS))
+
+        @cache
+        def is_proved(generation: str) -> bool:
+            return next(looks, None) is not None and self._is_proved(generation)
+
         for number, key in older:
             place = bisect_left(staying, number)
             first = staying[place] if place < len(staying) else end

@@ -8,7 +8,6 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_elementary.snapshots.capture.commit import committed_for
 from airflow_provider_elementary.snapshots.parts.documents import PartDocument
 from airflow_provider_elementary.snapshots.parts.plan_step import PartReference, find_plan
 from airflow_provider_elementary.snapshots.parts.stored import PlanOutdated, capture_number, reopen, reported
@@ -59,7 +58,7 @@ def capture_part(
     stored = find_plan(repository, reference)
     if stored is None or stored.document.run_key != run_key:
         return _outdated(reference, "its plan is gone")
-    if committed_for(repository, run_key, stored.document.keys) is not None:
+    if stored.committed(repository) is not None:
         log.info("part %d: the snapshot is committed; nothing to do", reference.part)
         return PartSummary(reference.part, "committed before")
     if stored.document.in_one_task or stored.is_over:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from airflow_provider_elementary.snapshots.capture import require_no_damage
 from airflow_provider_elementary.snapshots.capture.audit import compare_full
 from airflow_provider_elementary.snapshots.capture.collect import Preparation, describe_captured, join, shrunken_tables
-from airflow_provider_elementary.snapshots.capture.commit import commit, committed_for
+from airflow_provider_elementary.snapshots.capture.commit import commit
 from airflow_provider_elementary.snapshots.capture.day_sums import RangeSums
 from airflow_provider_elementary.snapshots.manifest import Manifest
 from airflow_provider_elementary.snapshots.parts.documents import PartDocument
@@ -54,7 +54,7 @@ def commit_parts(
     stored = find_plan(repository, reference)
     if stored is None or stored.document.run_key != run_key:
         return _from_the_beginning(in_one_task, "its plan is gone")
-    if (earlier := committed_for(repository, run_key, stored.document.keys)) is not None:
+    if (earlier := stored.committed(repository)) is not None:
         log.info("%s was committed for %s before; nothing to do", earlier.snapshot_id, run_key)
         require_no_damage(repository, earlier)
         return earlier

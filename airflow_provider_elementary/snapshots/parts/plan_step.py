@@ -25,7 +25,8 @@ from airflow_provider_elementary.snapshots.capture.data_keys import captured_cat
 from airflow_provider_elementary.snapshots.capture.plan import Plan, SnapshotOptions, plan_snapshot
 from airflow_provider_elementary.snapshots.capture.slices import Slice
 from airflow_provider_elementary.snapshots.capture.split import split_into_parts
-from airflow_provider_elementary.snapshots.manifest import Parent
+from airflow_provider_elementary.snapshots.lookup import find_head
+from airflow_provider_elementary.snapshots.manifest import Manifest, Parent
 from airflow_provider_elementary.snapshots.parts.documents import DEADLINE, PLAN, PlanDocument, PlannedTable
 from airflow_provider_elementary.snapshots.parts.values import microseconds, write_point, write_slice
 from airflow_provider_elementary.storage.genesis import Role
@@ -93,6 +94,11 @@ class StoredPlan:
         """Whether its deadline has passed."""
         return utc_now() > datetime.fromisoformat(self.document.deadline)
 
+    def committed(self, repository: Repository) -> Manifest | None:
+        """Return the snapshot that was committed for its run, or None."""
+        planned, head = self.document, find_head(repository)
+        return committed_for(repository, planned.run_key, planned.keys, datetime.fromisoformat(planned.taken_at), head)
+
     @property
     def references(self) -> list[PartReference]:
         """One reference for each part."""
@@ -106,6 +112,7 @@ def plan_parts(
     options: SnapshotOptions,
     *,
     run_key: str,
+    run_after: datetime | None = None,
     access: Mapping[str, Any] | None = None,
     anchor: Anchor | None = None,
     rows_per_part: int = ROWS_PER_PART,
@@ -116,6 +123,7 @@ def plan_parts(
     :param repository: where the snapshot goes, with master keys and a signer.
     :param options: what is taken.
     :param run_key: what the snapshot is taken for; where it was committed before, its plan is returned.
+    :param run_after: no attempt of the run began before this time.
     :param access: the report of the access check, for the manifest.
     :param anchor: the newest manifest that was recorded outside the store.
     :param rows_per_part: a full snapshot reads tables with more rows in ranges.
@@ -123,14 +131,15 @@ def plan_parts(
     """
     if rows_per_part < 1:
         raise ConfigurationError(f"rows_per_part is {rows_per_part}. Give 1 or more.")
-    if (earlier := committed_for(repository, run_key, captured_categories(source, options.policy))) is not None:
+    head, categories = find_head(repository), captured_categories(source, options.policy)
+    if (earlier := committed_for(repository, run_key, categories, run_after, head)) is not None:
         log.info("%s was committed for %s before; nothing to plan", earlier.snapshot_id, run_key)
         name = plan_key(earlier.snapshot_id)
         known = repository.documents.read(name, PLAN, Role.STORE)
         return (
             StoredPlan(known.document, known.sha256).references if known else [PartReference(name, earlier.sha256, 0)]
         )
-    require_writer(repository)
+    require_writer(repository, head)
     prepared, parts = _decide(source, repository, options, run_key, anchor, rows_per_part)
     document = _document(source, prepared, parts, access)
     listed = sum(len(text or "") for text in (document.point.markers, document.point.results, document.point.ended))

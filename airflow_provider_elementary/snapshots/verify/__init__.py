@@ -166,19 +166,20 @@ def verify(
     store = repository.store
     keys = repository.keys if decrypt or (decrypt is None and repository.has_keys) else None
     anchors = list(anchors)
-    chain = read_chain(repository, each=snapshot == "all")
+    each = snapshot == "all"
+    chain = read_chain(repository, each=each)
     findings, notes = check_chain(chain, anchors)
     findings = [*chain.findings, *findings]
     notes = [*chain.notes, *notes]
     selected = _select(repository, chain, snapshot, findings)
     named = _files_named(repository, selected, findings)
     expired = {file.key for stored in chain.records for file in stored.document.expired}
-    of_series = check_series(repository, chain, each=snapshot == "all")
+    of_series = check_series(repository, chain, each=each)
     findings += of_series.findings
     notes += of_series.notes
-    checked = check_files(store, keys, frozenset(categories), named, expired, progress)
+    checked = check_files(store, keys, frozenset(categories), named, expired, progress, each=each)
     findings += checked.findings
-    of_results = check_files(store, keys, frozenset(categories), of_series.named, set(), progress)
+    of_results = check_files(store, keys, frozenset(categories), of_series.named, set(), progress, each=each)
     # A second attempt of a run removes the result of the first, files first.
     findings += [found for found in of_results.findings if not of_series.is_gone(store, found)]
     findings = _without_pruned(repository, chain, selected, findings, notes)

@@ -68,44 +68,54 @@ def check_files(
     named: Mapping[str, NamedFile],
     expired: set[str],
     progress: Progress,
+    *,
+    each: bool,
 ) -> CheckedFiles:
     """Read every file, several at a time, and open it with each of its data keys.
 
     :param keys: without them, hashes alone are compared.
     :param categories: the categories that the keys are expected to open.
     :param expired: names of files that may be gone.
+    :param each: they are about all that the store holds, so that their sizes are listed first; else each is asked for.
     """
     sizes = {
         found.key: found.size
-        for prefix in sorted({f"{key.partition('/')[0]}/" for key in named})
+        for prefix in sorted({f"{key.partition('/')[0]}/" for key in named if each})
         for found in store.list(prefix)
     }
     # A file of another one's size may be that other one.
     sizes_named = {entry.file.size for entry in named.values()}
     owners = {entry.file.sha256: key for key, entry in named.items()}
+    largest = max(sizes_named, default=0)
     data_keys = _DataKeys(keys) if keys is not None else None
 
     def check(entry: NamedFile) -> CheckedFiles:
         one, key, file = CheckedFiles(), entry.file.key, entry.file
         missing = f"The object is missing ({file.size:,} bytes of {entry.holds}); {_by(entry)}."
-        if (size := sizes.get(key)) is None:
-            if key not in expired:
-                one.findings.append(ChainFinding(Damage.MISSING, key, missing))
-            return one
-        one.files, one.size = 1, size
-        if size != file.size and size not in sizes_named:
-            detail = f"Has {size:,} bytes instead of {file.size:,}; {_by(entry)}."
-            one.findings.append(ChainFinding(Damage.CHANGED, key, detail))
-            return one
+        of_other_size = f"bytes instead of {file.size:,}; {_by(entry)}."
+        if each:
+            if (listed := sizes.get(key)) is None:
+                if key not in expired:
+                    one.findings.append(ChainFinding(Damage.MISSING, key, missing))
+                return one
+            one.files, one.size = 1, listed
+            if listed != file.size and listed not in sizes_named:
+                one.findings.append(ChainFinding(Damage.CHANGED, key, f"Has {listed:,} {of_other_size}"))
+                return one
         try:
-            with _downloaded(store, key, keep=keys is not None) as (content, digest):
-                if digest != file.sha256:
+            with _downloaded(store, key, largest, keep=keys is not None) as (content, size, digest):
+                one.files, one.size = 1, size
+                if size not in sizes_named:
+                    more = "more than " if size > largest else ""
+                    one.findings.append(ChainFinding(Damage.CHANGED, key, f"Has {more}{size:,} {of_other_size}"))
+                elif digest != file.sha256:
                     one.findings.append(_of_another(entry, digest, owners))
                 elif data_keys is not None and file.category in categories:
                     _open(one, data_keys, entry, content)
         except ObjectNotFoundError:
-            # Removed since the names were listed.
-            return CheckedFiles([ChainFinding(Damage.MISSING, key, missing)])
+            # Where the names were listed, it was removed since then.
+            is_expected = each or key not in expired
+            return CheckedFiles([ChainFinding(Damage.MISSING, key, missing)] if is_expected else [])
         return one
 
     checked = CheckedFiles()
@@ -173,8 +183,13 @@ def _open(checked: CheckedFiles, keys: _DataKeys, entry: NamedFile, file: Binary
 
 
 @contextmanager
-def _downloaded(store: Store, key: str, *, keep: bool) -> Iterator[tuple[BinaryIO, str]]:
-    """Hash an object while it is copied to where it can be opened; the copy holds only encrypted bytes."""
+def _downloaded(store: Store, key: str, most: int, *, keep: bool) -> Iterator[tuple[BinaryIO, int, str]]:
+    """Hash an object while it is copied to where it can be opened; the copy holds only encrypted bytes.
+
+    Yields the copy, how many bytes were read, and their hash.
+
+    :param most: of a larger object, not all is read.
+    """
     digest = hashlib.sha256()
     with tempfile.SpooledTemporaryFile(max_size=_SPOOL_BYTES) as copy:
         start = 0
@@ -182,11 +197,11 @@ def _downloaded(store: Store, key: str, *, keep: bool) -> Iterator[tuple[BinaryI
             digest.update(chunk)
             if keep:
                 copy.write(chunk)
-            if len(chunk) < WHOLE_BYTES:
-                break
             start += len(chunk)
+            if len(chunk) < WHOLE_BYTES or start > most:
+                break
         copy.seek(0)
-        yield cast(BinaryIO, copy), digest.hexdigest()
+        yield cast(BinaryIO, copy), start, digest.hexdigest()
 
 
 def _of_another(entry: NamedFile, digest: str, owners: Mapping[str, str]) -> ChainFinding:

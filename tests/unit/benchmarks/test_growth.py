@@ -11,9 +11,15 @@ def test_growth_is_flat_and_its_tables_are_printed(capsys: pytest.CaptureFixture
     assert growth.main(["--lengths", "48", "96", "--real-hours", "2"]) == 0
 
     printed = capsys.readouterr().out
-    assert "2 hours of the real writer" in printed
+    assert all(f"| 96 | {name} |" in printed for name in (*growth.MOST, *growth.ACTIONS))
     assert "96 syncs of 12 files:" in printed
     assert printed.endswith("flat\n")
+
+
+def test_a_task_of_the_real_writer_that_costs_too_much_is_named() -> None:
+    costs = dict.fromkeys(growth.MOST, growth.Cost(1, 0, 0)) | {"page, first view": growth.Cost(61, 0, 0)}
+
+    assert growth.check_week(375, costs) == ["page, first view: 61 requests after 375 syncs; at most 60"]
 
 
 @pytest.mark.parametrize(

@@ -13,10 +13,10 @@ from airflow_provider_elementary.exceptions import SnapshotNotFoundError
 from airflow_provider_elementary.snapshots import find_manifest, index
 from airflow_provider_elementary.snapshots.chain import Damage, check_chain, read_chain
 from airflow_provider_elementary.snapshots.index import pages_of
-from airflow_provider_elementary.snapshots.lookup import find_head
+from airflow_provider_elementary.snapshots.lookup import committed_sequences, find_head, newest_sequences
 from airflow_provider_elementary.snapshots.maintenance.prune import prune
 from airflow_provider_elementary.snapshots.maintenance.retention import Retention
-from airflow_provider_elementary.storage.layout import index_key, manifest_key
+from airflow_provider_elementary.storage.layout import MANIFESTS, index_key, manifest_key
 from tests.support import counting_store
 from tests.support.counting_store import BEGAN, CountingStore, SyntheticChain
 from tests.support.sequential_steps import steps_of
@@ -190,6 +190,27 @@ def test_prune_decides_by_the_pages_and_keeps_every_list_that_is_needed(chain: S
     with pytest.raises(SnapshotNotFoundError):
         find_manifest(chain.repository(), f"{BEGAN:%Y%m%dT%H%M%SZ}-00000000")
     assert check_chain(read_chain(chain.repository())) == ([], [])
+
+
+def test_the_newest_snapshots_are_found_without_a_listing_of_all(chain: SyntheticChain) -> None:
+    repository = chain.repository()
+    asked: list[str] = []
+    listed = chain.store.list
+
+    def noted(prefix: str, after: str = "") -> Any:
+        asked.append(after if prefix == MANIFESTS else prefix)
+        return listed(prefix, after)
+
+    chain.store.list = noted  # type: ignore[method-assign]
+
+    assert newest_sequences(repository, 8)[-8:] == list(range(LENGTH - 7, LENGTH + 1))
+    assert asked[-1] == manifest_key(LENGTH - 17)
+
+
+def test_where_the_newest_were_pruned_older_ones_are_found(chain: SyntheticChain) -> None:
+    prune(chain.repository(), Retention(keep_last=1, keep_daily=5), orphan_age=timedelta(0), grace=timedelta(0))
+
+    assert newest_sequences(chain.repository(), 2) == committed_sequences(chain.repository())
 
 
 def test_a_manifest_of_a_sync_stays_small(chain: SyntheticChain) -> None:

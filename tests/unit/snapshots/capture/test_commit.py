@@ -1,4 +1,4 @@
-"""Nothing is written where the clocks differ, and times go by the numbers."""
+"""Nothing is written where the clocks differ, times go by the numbers, and a retry finds what was committed."""
 
 from __future__ import annotations
 
@@ -10,8 +10,11 @@ from typing import Any
 import boto3
 import pytest
 
+from airflow_provider_elementary.elementary_schema import Category
 from airflow_provider_elementary.exceptions import StoreRefusedError
-from airflow_provider_elementary.snapshots.capture.commit import require_writer
+from airflow_provider_elementary.snapshots import find_manifest
+from airflow_provider_elementary.snapshots.capture.commit import committed_for, require_writer
+from airflow_provider_elementary.snapshots.lookup import find_head
 from airflow_provider_elementary.storage.object_store.local import LocalStore
 from airflow_provider_elementary.storage.object_store.s3 import S3Store
 from tests.support import counting_store
@@ -41,7 +44,7 @@ def test_a_clock_that_differs_from_the_stores_is_refused(ahead: timedelta, messa
     store.ahead = ahead
 
     with pytest.raises(StoreRefusedError, match=message):
-        require_writer(repository)
+        require_writer(repository, None)
 
 
 @pytest.mark.parametrize("minutes", [-5, 0, 5])
@@ -49,7 +52,7 @@ def test_a_clock_that_differs_by_five_minutes_is_accepted(minutes: int, tmp_path
     store = ClockedStore(tmp_path / "store")
     store.ahead = timedelta(minutes=minutes)
 
-    require_writer(opened(store))
+    require_writer(opened(store), None)
 
 
 @pytest.fixture
@@ -80,6 +83,32 @@ def test_an_answer_without_a_date_says_nothing(date: object, client: Any) -> Non
     answer(client, date)
 
     assert store.clock_difference() is None
+
+
+def test_a_retry_finds_what_an_attempt_before_it_committed() -> None:
+    chain = SyntheticChain(CountingStore())
+    chain.grow(3)
+    first = find_manifest(chain.repository(), "20250101T000000Z-00000000")
+    repository = chain.repository()
+
+    for run_after in (None, first.taken_at):
+        found = committed_for(repository, first.run_key, tuple(Category), run_after, find_head(repository))
+        assert found is not None
+        assert found.snapshot_id == first.snapshot_id
+
+
+def test_a_first_attempt_looks_at_the_newest_snapshot_alone() -> None:
+    chain = SyntheticChain(CountingStore())
+    chain.grow(9)
+    repository = chain.repository()
+    head = find_head(repository)
+    assert head is not None
+    chain.store.reset()
+
+    found = committed_for(repository, "a run", tuple(Category), head.document.taken_at + timedelta(hours=1), head)
+
+    assert found is None
+    assert chain.store.total == 0
 
 
 def test_the_time_of_a_snapshot_never_goes_back(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -45,6 +45,19 @@ def test_rows_are_split_by_the_column_that_decides() -> None:
     assert found == {Category.AGGREGATED_METRICS: ["b"], Category.TABLE_METRICS: ["a", "c"]}
 
 
+def test_columns_that_hold_nothing_are_as_long_as_the_others() -> None:
+    schema = pa.schema([("id", pa.string()), ("column_name", pa.string()), ("dimension", pa.string())])
+    batch = pa.RecordBatch.from_pydict(
+        {"id": ["a", "b"], "column_name": [None, None], "dimension": [None, None]}, schema
+    )
+    parts = parts_of(TABLES["data_monitoring_metrics"], batch.schema.names, ALL)
+
+    found = {part.category: part.select(batch) for part in parts}
+
+    assert found[Category.TABLE_METRICS].equals(batch)
+    assert found[Category.AGGREGATED_METRICS].equals(batch.slice(0, 0))
+
+
 def test_a_sampled_row_of_an_unknown_kind_is_treated_as_a_failed_row() -> None:
     batch = pa.RecordBatch.from_pydict(
         {"result_row": ["1", "2", "3", "4"], "test_type": ["dbt_test", "anomaly_detection", "something new", None]}

@@ -11,12 +11,15 @@ import pytest
 
 from airflow_provider_elementary.exceptions import StoreRefusedError
 from airflow_provider_elementary.snapshots import LocalKeys
+from airflow_provider_elementary.snapshots.chain import check_chain, read_chain
 from airflow_provider_elementary.snapshots.maintenance.prune import prune
 from airflow_provider_elementary.snapshots.maintenance.retention import Retention
+from airflow_provider_elementary.storage.layout import generation_key
 from airflow_provider_elementary.storage.object_store.store import UndeletedObject
 from airflow_provider_elementary.storage.records import results as stored_results
 from airflow_provider_elementary.storage.records.results import write_result
-from tests.support.counting_store import CountingStore, SyntheticChain
+from tests.support import counting_store
+from tests.support.counting_store import BEGAN, CountingStore, SyntheticChain
 from tests.support.signing import opened
 
 
@@ -77,3 +80,22 @@ def test_the_document_of_a_result_is_deleted_after_its_files(monkeypatch: pytest
     deleted = [key for key in store.deleted if key.startswith("results/")]
     assert deleted[-1] == results[0].key
     assert set(deleted) == {results[0].key, *(file.key for file in results[0].files)}
+
+
+def test_names_of_outsiders_below_generations_cost_a_prune_few_requests(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(counting_store, "FILES", counting_store.FILES[:2])
+    chain = SyntheticChain(CountingStore())
+    chain.grow(300)
+    # The list of the newest begins at a compaction, which began no generation.
+    assert chain.compact(chain.repository()).snapshots
+    rows, later = chain.repository().chain().snapshots, BEGAN.replace(tzinfo=UTC) + timedelta(days=400)
+    prune(chain.repository(), Retention(keep_last=1), now=later)
+    for name in {generation_key(row.sequence, row.snapshot_id) for row in rows} - chain.store.objects.keys():
+        chain.store.objects[name] = b"junk"
+    repository = chain.repository()
+    chain.store.reset()
+
+    prune(repository, Retention(keep_last=1), now=later + timedelta(days=2))
+
+    assert chain.store.requests["get"] <= 64 + 30
+    assert check_chain(read_chain(chain.repository())) == ([], [])

@@ -1,10 +1,10 @@
-"""What a store costs as its chain grows: requests and bytes of each action, and of a year.
+"""What a store costs as its chain grows: requests and bytes of each task, and of a year.
 
-``python -m tests.benchmarks growth [--lengths 375 8775] [--real-hours 336]`` prints the tables, and fails where an
-action costs more at the last length than at the first; both end at the same hour of the week. The real writer syncs a
-small project for two weeks, with a maintenance after each sync; then the writer's own commit makes chains of made-up
-files, 12 new ones an hour and a full snapshot a week, with its own compactions. All in a store in memory that counts;
-nothing is pruned.
+``python -m tests.benchmarks growth [--lengths 375 8775] [--real-hours 168]`` prints the tables, and fails where a task
+costs more at the last length than at the first; both end at the same hour of the week. The writer's own commit makes
+chains of made-up files, 12 new ones an hour and a full snapshot a week, with its own compactions. After each length the
+real writer syncs a small project for a week, with a compaction after each sync, and every task is measured. All in a
+store in memory that counts; nothing is pruned before the last task.
 """
 
 from __future__ import annotations
@@ -18,16 +18,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, timedelta
 from pathlib import Path
-from unittest.mock import patch
 
-from airflow_provider_elementary.snapshots import find_manifest
+from airflow_provider_elementary.snapshots import LocalKeys, find_manifest
 from airflow_provider_elementary.snapshots.chain import check_chain, read_chain
 from airflow_provider_elementary.snapshots.maintenance import compaction
-from airflow_provider_elementary.snapshots.maintenance.maintain import maintain
 from airflow_provider_elementary.snapshots.maintenance.prune import prune
 from airflow_provider_elementary.snapshots.maintenance.retention import Retention
+from tests.benchmarks.growth.week import Cost, Week
 from tests.support.counting_store import BEGAN, FILES, CountingStore, SyntheticChain
-from tests.support.hourly_project import HourlyProject
 
 #: USD of S3 Standard in us-east-1, 2026: of 1,000 requests by kind, of a GB stored for a month.
 PRICES: Mapping[str, float] = {"put": 0.005, "list": 0.005, "get": 0.0004, "delete": 0.0}
@@ -68,6 +66,18 @@ ACTIONS: Mapping[str, Action] = {
         16,
         _PAGE_KB,
     ),
+}
+
+
+#: The most requests of tasks of the real writer at the end of a week, after a chain of any length.
+MOST: Mapping[str, int] = {
+    "next sync, one run": 60,
+    "the dearest sync of a day": 75,
+    "next sync, nothing new": 30,
+    "compaction": compaction.REQUESTS,
+    "metrics from a snapshot": 200,
+    "restore": 230,
+    "page, first view": 60,
 }
 
 
@@ -132,6 +142,15 @@ def check(first: int, last: int, costs: Mapping[int, Mapping[str, tuple[int, int
     return wrong
 
 
+def check_week(length: int, costs: Mapping[str, Cost]) -> list[str]:
+    """Return what a task of the real writer costs more than it may, in words."""
+    return [
+        f"{name}: {costs[name].requests} requests after {length:,} syncs; at most {most}"
+        for name, most in MOST.items()
+        if costs[name].requests > most
+    ]
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, print and check."""
     before = logging.root.manager.disable
@@ -146,21 +165,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(arguments: Sequence[str] | None) -> int:
     parser = argparse.ArgumentParser(prog="tests.benchmarks growth", description=__doc__)
     parser.add_argument("--lengths", type=int, nargs="+", default=[375, 8775])
-    parser.add_argument("--real-hours", type=int, default=336)
+    parser.add_argument("--real-hours", type=int, default=168)
     options = parser.parse_args(arguments)
-    if options.real_hours:
-        print_real(options.real_hours)
     lengths = sorted(options.lengths)
-    chain, year, costs, runs = SyntheticChain(CountingStore()), Year(Counter()), {}, []
-    print("| syncs | action | requests | kB | CPU s |")
-    print("|---|---|---|---|---|")
+    keys = LocalKeys(LocalKeys.generate())
+    chain, year, costs, runs = SyntheticChain(CountingStore(), keys=keys), Year(Counter()), {}, []
+    weeks: dict[int, Mapping[str, Cost]] = {}
+    print("| syncs | task | requests | kB | CPU s | |")
+    print("|---|---|---|---|---|---|")
     for length in lengths:
         runs += grow(chain, length, year)
+        if options.real_hours and length in (lengths[0], lengths[-1]):
+            with tempfile.TemporaryDirectory() as folder:
+                weeks[length] = Week(chain, keys, Path(folder), options.real_hours).costs()
+            print_week(length, weeks[length])
         costs[length] = measure(chain)
         for name, (requests, size, seconds) in costs[length].items():
-            print(f"| {length:,} | {name} | {requests:,} | {size / 1000:,.0f} | {seconds:.2f} |", flush=True)
+            print(f"| {length:,} | {name} | {requests:,} | {size / 1000:,.0f} | {seconds:.2f} | |", flush=True)
     print_year(lengths[-1], year, runs, chain.store)
     wrong = check(lengths[0], lengths[-1], costs)
+    for length, week in weeks.items():
+        wrong += check_week(length, week)
     if (most := max(runs, default=0)) > compaction.REQUESTS:
         wrong.append(f"compaction: {most} requests in a run; at most {compaction.REQUESTS}")
     print("\n".join(wrong) or "flat")
@@ -179,26 +204,11 @@ def print_year(syncs: int, year: Year, runs: Sequence[int], store: CountingStore
     print(f"compaction: {sum(runs) / syncs:.1f} requests a sync, {max(runs, default=0)} a run at most")
 
 
-def print_real(hours: int) -> None:
-    """Print what the real writer costs, hour by hour of a small project, with a maintenance after each sync."""
-    store = CountingStore()
-    with tempfile.TemporaryDirectory() as folder:
-        project = HourlyProject(store, Path(folder), hours)
-        syncs, maintenances, files = [], [], 0
-        for hour in range(hours):
-            store.reset()
-            taken = project.sync(hour)
-            files += len(taken.new_files)
-            syncs.append(store.total)
-            store.reset()
-            with patch.object(compaction, "utc_now", return_value=project.now(hour)):
-                maintain(project.repository(), Retention(), prune_now=False)
-            maintenances.append(store.total)
-        newest = find_manifest(project.repository())
+def print_week(length: int, costs: Mapping[str, Cost]) -> None:
+    """Print what each task of the real writer costs after a chain of a length."""
+    for name, cost in costs.items():
         print(
-            f"{hours} hours of the real writer, {files / hours:.1f} new files a sync: {sum(syncs) / hours:.1f} "
-            f"requests a sync (the last day {max(syncs[-24:])} at most), {sum(maintenances) / hours:.1f} a maintenance "
-            f"({max(maintenances)} at most); {len(newest.files)} files in the newest snapshot"
+            f"| {length:,} | {name} | {cost.requests:,} | {cost.kb:,.0f} | {cost.cpu:.2f} | {cost.note} |", flush=True
         )
 
 
