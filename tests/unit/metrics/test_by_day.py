@@ -238,7 +238,7 @@ def test_a_store_that_fails_for_a_moment_loses_no_metrics(tmp_path: Path, monkey
     history.a_run()
     history.snapshot(full_every_days=0)
 
-    def fails(*_: object) -> None:
+    def fails(*_: object, **__: object) -> None:
         raise StoreError("busy")
 
     for name in ("read_files", "earlier_results", "read_signed"):
