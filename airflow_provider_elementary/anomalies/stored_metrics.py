@@ -98,7 +98,7 @@ class StoredMetrics(MetricRows):
         files = [file for file, known in days.items() if known is None or known[1] >= first]
         # The newest first: it says which rows of the others are too old.
         files.sort(key=lambda file: days[file] or (date.max, date.max), reverse=True)
-        return cls(lambda: reader_of_first(read_files(opened, result, files, columns=COLUMNS)), opened, result)
+        return cls(lambda: _reader(opened, result, files), opened, result)
 
     def periods(self) -> Iterator[Rows]:
         """Yield what opens the metrics of each period that is stored apart, the newest first."""
@@ -138,14 +138,18 @@ class StoredMetrics(MetricRows):
         if place is None or place == self.place:
             return self.result if place else None
         try:
-            found = find_result(self.opened, place["key"])
+            found = find_result(self.opened, place["key"], place["sha256"])
         except (ElementaryError, KeyError):
             return None
         return found if found is not None and _place(found) == place else None
 
     def _rows(self, result: Result, files: Iterable[ResultFile]) -> Rows | None:
         named = tuple(files)
-        return (lambda: reader_of_first(read_files(self.opened, result, named, columns=COLUMNS))) if named else None
+        return (lambda: _reader(self.opened, result, named)) if named else None
+
+
+def _reader(opened: OpenStore, result: Result, files: Iterable[ResultFile]) -> pa.RecordBatchReader:
+    return reader_of_first(read_files(opened, result, files, columns=COLUMNS, is_read_again=True))
 
 
 def _place(result: Result) -> Mapping[str, str]:

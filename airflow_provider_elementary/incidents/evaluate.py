@@ -199,6 +199,8 @@ def open_metrics(
     if (found := find_result(repository, key)) is None:
         raise SnapshotNotFoundError(f"{repository.uri} holds no {key}. Run the task that computes it first.")
     origin = {"metrics": key, **found.origin}
+    if snapshot_id := origin.get("snapshot_id"):
+        repository.shared_source(snapshot_id, found.parameters.get("snapshot"))
     configurations = configurations_of(repository, origin)
     metrics = StoredMetrics.of(repository, found)
     span = time_read(options.method, options.days, options.parameters, configurations)

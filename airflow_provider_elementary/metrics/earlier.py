@@ -65,7 +65,7 @@ class EarlierMetrics:
         :raises UnusableMetricsError: they do not open any more.
         """
         try:
-            yield from map(self.removed.kept, read_files(self.repository, self.result, files))
+            yield from map(self.removed.kept, read_files(self.repository, self.result, files, is_read_again=True))
         except ElementaryError as error:
             raise _unusable(error) from None
 

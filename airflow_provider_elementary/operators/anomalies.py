@@ -18,6 +18,7 @@ from airflow_provider_elementary.operators.base import (
     ElementarySourceOperator,
     clear_failures,
     log_group,
+    one_task,
     require_no_loss,
     returned_before,
     run_key,
@@ -110,7 +111,7 @@ class ElementaryAnomalyOperator(ElementarySourceOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Score, store and log; raise last, when everything is recorded."""
-        with clear_failures():
+        with clear_failures(), one_task(self, context):
             evaluation, origin = self._evaluate(context)
             returned, losses = self._describe(evaluation, origin), [evaluation.lost]
             if templated_number(self, "shards") == 1:

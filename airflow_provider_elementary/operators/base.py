@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -84,6 +84,11 @@ def run_after(context: Context) -> datetime | None:
 def task_series(context: Context) -> str:
     """Return what identifies a task from run to run."""
     return f"{context['ti'].dag_id}/{context['ti'].task_id}"
+
+
+def one_task(operator: ElementaryStoreOperator, context: Context) -> AbstractContextManager[None]:
+    """Return in what a task, or one of its shards, asks the store once for what it reads several times."""
+    return operator.repository.one_task(f"{task_series(context)}/{context['ti'].map_index}")
 
 
 def returned_before(context: Context) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from airflow_provider_elementary.operators.base import (
     ElementaryStoreOperator,
     clear_failures,
     log_group,
+    one_task,
     require_no_loss,
     returned_before,
     run_key,
@@ -57,7 +58,7 @@ class ElementaryIncidentOperator(ElementaryStoreOperator):
         """Update, store, log, and return the incidents of this run in short."""
         from airflow_provider_elementary.incidents.evaluate import dbt_conditions_of, lineage_of, read_verdicts
 
-        with clear_failures():
+        with clear_failures(), one_task(self, context):
             given = [self.verdicts] if isinstance(self.verdicts, Mapping) else list(self.verdicts)
             keys, origin = [shard["verdicts"] for shard in given], given[0]["origin"] if given else {}
             verdicts, lineage = read_verdicts(self.repository, keys), lineage_of(self.repository, origin)

@@ -11,6 +11,7 @@ from airflow.providers.common.compat.sdk import Context
 from airflow_provider_elementary.operators.base import (
     ElementarySourceOperator,
     clear_failures,
+    one_task,
     require_no_loss,
     returned_before,
     run_key,
@@ -39,7 +40,7 @@ class ElementaryTableMetricsOperator(ElementarySourceOperator):
         from airflow_provider_elementary.storage.records.results import anchor_result, recorded_result
 
         started, key, before = time.monotonic(), run_key(context), returned_before(context)
-        with clear_failures(), self.open_source() as (source, origin):
+        with clear_failures(), one_task(self, context), self.open_source() as (source, origin):
             known, lost = recorded_result(self.repository, "metrics", "", before.get("metrics_anchor"))
             hidden = removed_snapshots(self.repository, source, key)
             result = update_metrics(self.repository, source, run_key=key, origin=origin, known=known)

@@ -191,7 +191,9 @@ def read_signed(repository: Repository, sequence: int) -> Signed[ManifestDocumen
     if (known := repository.read.get(sequence)) is not None:
         return known
     name = manifest_key(sequence)
-    if (found := repository.documents.read(name, MANIFEST, Role.STORE, number=sequence)) is None:
+    expected = repository.named_hash(sequence)
+    found = repository.documents.read(name, MANIFEST, Role.STORE, number=sequence, expected=expected)
+    if found is None:
         raise SnapshotNotFoundError(f"{repository.uri} holds no snapshot number {sequence}.")
     if found.document.sequence != sequence:
         raise SnapshotCorruptError(f"{name} of {repository.uri} holds snapshot number {found.document.sequence}.")
@@ -253,6 +255,12 @@ def _read_ahead(repository: Repository, numbers: Sequence[int]) -> None:
         with suppress(ElementaryError):
             read_signed(repository, number)
 
+    if repository.kept is not None:
+        # The newest first: it names the one before, which the task may have kept.
+        for number in sorted(numbers, reverse=True):
+            named = repository.named_hash(number)
+            if named is not None and repository.kept.document(named) is not None:
+                read(number)
     if unread := [number for number in numbers if number not in repository.read]:
         list(in_parallel(read, unread, _LIST_READERS))
 

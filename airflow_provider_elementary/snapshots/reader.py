@@ -220,7 +220,7 @@ class SnapshotSource:
             except ObjectNotFoundError:
                 raise self._gone(file) from None
 
-        return self._kept.fetch_of(file.key, file, fetch) if self._kept else fetch
+        return self._kept.fetch_of(file, fetch) if self._kept else fetch
 
     def _gone(self, file: FileEntry) -> ElementaryError:
         """Return why a file is gone: pruned since the snapshot was opened, or removed by nobody who may."""
@@ -260,6 +260,11 @@ def _covering(files: Sequence[FileEntry], needed: set[str]) -> list[FileEntry]:
         if missing & set(file.columns):
             chosen.append(file)
             missing -= set(file.columns)
+    for file in tuple(chosen):
+        # One that was chosen for identifying columns alone is not needed beside another.
+        others = {name for other in chosen if other is not file for name in other.columns}
+        if needed & set(file.columns) <= others:
+            chosen.remove(file)
     return chosen or list(files[:1])
 
 

@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_elementary.elementary_schema import Category
-from airflow_provider_elementary.exceptions import ConfigurationError, ElementaryError
+from airflow_provider_elementary.exceptions import (
+    ConfigurationError,
+    ElementaryError,
+    KeyUnavailableError,
+    SnapshotCorruptError,
+    SnapshotNotFoundError,
+    StoreRefusedError,
+)
 from airflow_provider_elementary.progress import Progress, no_progress
 from airflow_provider_elementary.snapshots.chain import Anchor, Chain, read_chain
 from airflow_provider_elementary.snapshots.index import Row
-from airflow_provider_elementary.snapshots.lookup import find_manifest, read_signed
+from airflow_provider_elementary.snapshots.lookup import find_manifest, read_signed, resolve_manifest
 from airflow_provider_elementary.snapshots.manifest import Manifest
 from airflow_provider_elementary.snapshots.manifest_document import Generation, ManifestDocument
-from airflow_provider_elementary.snapshots.prune_record import PruneRecord, without_expired
+from airflow_provider_elementary.snapshots.prune_record import PruneRecord, known_record, without_expired
 from airflow_provider_elementary.snapshots.store_setup import SigningKey, signer_of
 from airflow_provider_elementary.storage.genesis import Trust
+from airflow_provider_elementary.storage.kept_files import KeptFiles, load_kept_files, save_kept_files
 from airflow_provider_elementary.storage.keys import Keys, StoreKeys
+from airflow_provider_elementary.storage.object_store.read_once import ReadOnceStore
 from airflow_provider_elementary.storage.object_store.store import Store, open_store
 from airflow_provider_elementary.storage.signed_documents import Documents, Signed
 from airflow_provider_elementary.storage.signers import Signer
@@ -59,6 +69,8 @@ class Repository:
         self._signing = signing
         self._keys = keys
         self._trust_lock = Lock()
+        #: The small files that a task keeps for its next run; None outside :meth:`one_task`.
+        self.kept: KeptFiles | None = None
         #: Documents that were read, by number and hash: none is ever replaced.
         self.read: dict[int, Signed[ManifestDocument]] = {}
         self.generations: dict[str, Generation] = {}
@@ -114,7 +126,9 @@ class Repository:
     @cached_property
     def documents(self) -> Documents:
         """The store's signed documents."""
-        return Documents(self.store, self.trust, self._signer)
+        opened = Documents(self.store, self.trust, self._signer)
+        opened.kept = self.kept
+        return opened
 
     def read_again(self) -> None:
         """Read everything of the store again when it is next needed."""
@@ -127,6 +141,27 @@ class Repository:
         self.listed_after = None
         self.unreadable.clear()
         self._shared = None
+
+    @contextmanager
+    def one_task(self, series: str) -> Iterator[None]:
+        """Ask the store once for what a task reads several times, and keep small files for the task's next run.
+
+        :param series: identifies the task, or one of its shards, from run to run.
+        """
+        store = self.store
+        kept = load_kept_files(store, series)
+        self._use(ReadOnceStore(store), kept)
+        try:
+            yield
+            save_kept_files(store, series, kept)
+        finally:
+            self._use(store, None)
+            self._shared = None
+
+    def _use(self, store: Store, kept: KeptFiles | None) -> None:
+        self.store, self.kept = store, kept
+        if (documents := self.__dict__.get("documents")) is not None:
+            documents.store, documents.kept = store, kept
 
     @property
     def unproved(self) -> str | None:
@@ -204,19 +239,44 @@ class Repository:
         from airflow_provider_elementary.snapshots.reader import SnapshotSource
 
         manifest = snapshot if isinstance(snapshot, Manifest) else self.find(snapshot)
-        return SnapshotSource(self, without_expired(self, manifest)[0])
+        return SnapshotSource(self, without_expired(self, manifest)[0], self.kept)
 
-    def shared_source(self, snapshot_id: str) -> SnapshotSource:
+    def shared_source(self, snapshot_id: str, number: Any = None) -> SnapshotSource:
         """Open a snapshot for a task that reads its tables more than once: it is looked up once, as are small files.
 
         :param snapshot_id: its id.
+        :param number: its place in the chain, as a result of it says; None where that is not known.
         """
         from airflow_provider_elementary.snapshots.reader import SnapshotSource
-        from airflow_provider_elementary.storage.kept_files import KeptFiles
 
         if self._shared is None or self._shared.manifest.snapshot_id != snapshot_id:
-            self._shared = SnapshotSource(self, without_expired(self, self.find(snapshot_id))[0], KeptFiles())
+            kept = self.kept if self.kept is not None else KeptFiles()
+            manifest = self._numbered(snapshot_id, number) or self.find(snapshot_id)
+            self._shared = SnapshotSource(self, without_expired(self, manifest)[0], kept)
         return self._shared
+
+    def _numbered(self, snapshot_id: str, number: Any) -> Manifest | None:
+        """Return the manifest of an id whose number is said to be known; None where it is not that, or was pruned."""
+        if not isinstance(number, int) or number < 1:
+            return None
+        try:
+            found = read_signed(self, number)
+        except (SnapshotNotFoundError, SnapshotCorruptError, StoreRefusedError, KeyUnavailableError):
+            return None
+        record = known_record(self)
+        pruned = {stone.sequence for stone in record.document.snapshots} if record is not None else set()
+        if found.document.snapshot_id != snapshot_id or number in pruned:
+            return None
+        return resolve_manifest(self, found)
+
+    def named_hash(self, number: int) -> str | None:
+        """Return the hash by which the manifest after that of a number, if it was read, names it.
+
+        One that was removed and written again has another.
+        """
+        child = self.read.get(number + 1)
+        parent = child.document.parent if child is not None else None
+        return parent.sha256 if parent is not None and parent.sequence == number else None
 
     def verify(
         self,

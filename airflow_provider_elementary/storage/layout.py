@@ -29,6 +29,8 @@ PARTS = "parts/"
 RESULTS = "results/"
 ACCESS_REPORTS = "access/"
 FEEDBACK = "feedback/"
+#: Below the results, as a task that computes them may write only there.
+KEPT = f"{RESULTS}kept/"
 
 _NUMBERED = re.compile(r"[0-9]{10}")
 _BEGUN_AT = re.compile(r"([0-9]{8}T[0-9]{6}Z)-")
@@ -196,6 +198,11 @@ def series_number(folder: str, key: str) -> int | None:
     """Return the number of a document in a series, or None for an object that is none."""
     name = key.removeprefix(folder)
     return _LAST_NUMBER - int(name) if re.fullmatch("[0-9]{10}", name) else None
+
+
+def kept_key(series: str) -> str:
+    """Return the name of the small files that a task keeps from run to run."""
+    return f"{KEPT}{sha256(series.encode())[:_HASH]}"
 
 
 def access_folder(subject: str) -> str:

@@ -137,11 +137,13 @@ def _detect(method: Any) -> Callable[[Any], int]:
 class _Made:
     """A stream of metrics in the order in which they are computed, and the time that making them took.
 
-    Each of 64 parts of the ids comes in the order of time, as of a large ``data_monitoring_metrics``.
+    Each of 64 parts of the ids comes in the order of time, as of a large ``data_monitoring_metrics``. With shares every
+    second series is the share of nulls of a column of the table whose rows the one before it counts.
     """
 
     series: int
     buckets: int
+    has_shares: bool = False
     wall: float = 0
     cpu: float = 0
 
@@ -177,14 +179,17 @@ class _Made:
         values = np.round(
             level * (1 + 0.3 * np.sin(2 * np.pi * (day + series) / 7)) * (1 + 0.002 * day) * np.exp(noise)
         )
+        is_share = (series % 2 == 1) & self.has_shares
+        values = np.where(is_share, np.round(2 + 20 * np.abs(noise), 3), values)
         starts = np.datetime64("2026-01-01", "us") + day * np.timedelta64(1, "D")
         ends = starts + np.timedelta64(1, "D")
         rows, nothing = len(day), pa.nulls(len(day), pa.string())
-        name = pa.array(["row_count"]).take(pa.array(np.zeros(rows, np.int8)))
+        kind, table = pa.array(is_share.astype(np.int8)), pa.array(series - is_share)
+        name = pa.array(["row_count", "null_percent"]).take(kind)
         columns = {
             "id": pc.utf8_lpad(pa.array(day * self.series + series).cast(pa.string()), 32, "0"),
-            "full_table_name": pc.binary_join_element_wise("SHOP.CORE.T", pa.array(series).cast(pa.string()), ""),
-            "column_name": nothing,
+            "full_table_name": pc.binary_join_element_wise("SHOP.CORE.T", table.cast(pa.string()), ""),
+            "column_name": pa.array([None, "email"], pa.string()).take(kind),
             "metric_name": name,
             "metric_type": name,
             "dimension": nothing,
@@ -228,7 +233,7 @@ def _operator(buckets: int) -> Callable[[int, Path], Callable[[], Mapping[str, A
     return prepare
 
 
-def _stored(*, is_first: bool) -> Callable[[int, Path], Callable[[], Mapping[str, Any]]]:
+def _stored(*, is_first: bool, has_shares: bool = False) -> Callable[[int, Path], Callable[[], Mapping[str, Any]]]:
     """Score the last two days of stored metrics, a file a day; then once more, with a day that is new."""
 
     def prepare(series: int, folder: Path) -> Callable[[], Mapping[str, Any]]:
@@ -246,22 +251,25 @@ def _stored(*, is_first: bool) -> Callable[[int, Path], Callable[[], Mapping[str
             secret.write_text(json.dumps(LocalKeys.generate()))
         keys = LocalKeys(json.loads(secret.read_text()))
         repository = opened(open_store((folder / "store").as_uri()), keys)
-        names, one = ResultNames("metrics", "", str(is_first)), Category.TABLE_METRICS
-        before = None if is_first else newest_result(repository, "metrics", "")
+        of = "shares" if has_shares else ""
+        names, categories = ResultNames("metrics", of, str(is_first)), [Category.TABLE_METRICS]
+        categories += [Category.AGGREGATED_METRICS] * has_shares
+        before = None if is_first else newest_result(repository, "metrics", of)
         if before is None:
-            data_key, files = repository.keys.new_data_key(one, Purpose.RESULT), []
+            data_keys, files = {one: repository.keys.new_data_key(one, Purpose.RESULT) for one in categories}, []
         else:
-            wrapped = before.keys[one.value]
-            data_key, files = DataKey(repository.keys.unwrap(one, wrapped, Purpose.RESULT), wrapped), [*before.files]
+            files = [*before.files]
+            wrapped = {one: before.keys[one.value] for one in categories}
+            data_keys = {
+                one: DataKey(repository.keys.unwrap(one, key, Purpose.RESULT), key) for one, key in wrapped.items()
+            }
         for day in range(_STORED_BUCKETS) if is_first else (_STORED_BUCKETS,):
-            rows = _metrics_of_day(series, day)
+            rows = _metrics_of_day(series, day, has_shares=has_shares)
             label = f"{rows['bucket_start'][0].as_py():%Y%m%d}"
-            files += write_rows(
-                repository, names, rows.to_batches(), rows.schema, {one: data_key}, period=f"{label}-{label}"
-            )
-        result = commit_result(repository, names, files, {one: data_key}, origin={}, parameters={})
+            files += write_rows(repository, names, rows.to_batches(), rows.schema, data_keys, period=f"{label}-{label}")
+        result = commit_result(repository, names, files, data_keys, origin={}, parameters={})
         fits = scoring_settings({}, days=2, shard=0, shards=1)
-        states = ModelStateStore(repository, "stored", str(is_first), fits)
+        states = ModelStateStore(repository, f"stored{of}", str(is_first), fits)
         metrics = StoredMetrics.of(repository, result)
 
         def work() -> Mapping[str, Any]:
@@ -277,13 +285,13 @@ def _stored(*, is_first: bool) -> Callable[[int, Path], Callable[[], Mapping[str
     return prepare
 
 
-def _metrics_of_day(series: int, day: int) -> Any:
-    """Make the row counts of one day."""
+def _metrics_of_day(series: int, day: int, *, has_shares: bool) -> Any:
+    """Make the metrics of one day."""
     import pyarrow as pa
 
     from airflow_provider_elementary.metrics import METRICS_SCHEMA
 
-    made = _Made(series, day + 1)
+    made = _Made(series, day + 1, has_shares)
     batches = [batch for part in range(_PARTS) for batch in made.part(part, first_day=day)]
     return pa.Table.from_batches(batches, METRICS_SCHEMA).combine_chunks()
 
@@ -323,6 +331,12 @@ _WORKS: Mapping[str, tuple[str, str, Callable[[int, Path], Callable[[], Mapping[
         _stored(is_first=True),
     ),
     "stored-resumed": (_NEW, "the operator's reading of stored metrics, method robust", _stored(is_first=False)),
+    "shares-cold": (
+        f"cold replay of {_STORED_BUCKETS} buckets",
+        "the same, half of the series shares of nulls",
+        _stored(is_first=True, has_shares=True),
+    ),
+    "shares-resumed": (_NEW, "the same, half of the series shares of nulls", _stored(is_first=False, has_shares=True)),
     "stream-resumed": (
         _NEW,
         f"the operator's stream of {_BUCKETS + 1} buckets, method robust",

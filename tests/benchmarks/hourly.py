@@ -1,8 +1,9 @@
 """The hourly tasks by the days of history: seconds of CPU, requests, bytes read and memory.
 
 ``python -m tests.benchmarks hourly [--days 1 30 365] [--rows 7200]`` prints the table: of a DuckDB warehouse with that
-many days of collected monitors and of runs, the snapshot, the metrics and the anomalies by both methods; then all of
-them once more after one more hour. Each of them is a process of its own, and its CPU seconds those after its imports.
+many days of collected monitors and of runs, the snapshot, the metrics and the anomalies by both methods, with the
+incidents and the page's summary that are made from them; then all of them once more after one more hour. Each of them
+is a process of its own, and its CPU seconds those after its imports.
 """
 
 from __future__ import annotations
@@ -61,7 +62,14 @@ def _measure_one(folder: Path, task: str, moment: datetime, key: str) -> None:
     import logging
     from dataclasses import replace
 
-    from airflow_provider_elementary.incidents.evaluate import EvaluationOptions, evaluate_and_store, open_metrics
+    from airflow_provider_elementary.incidents.evaluate import (
+        EvaluationOptions,
+        dbt_conditions_of,
+        evaluate_and_store,
+        open_metrics,
+    )
+    from airflow_provider_elementary.incidents.store import update_incidents
+    from airflow_provider_elementary.incidents.store_summary import write_summary
     from airflow_provider_elementary.metrics.by_day import update_metrics
     from airflow_provider_elementary.snapshots import LocalKeys
     from airflow_provider_elementary.snapshots.reader import SnapshotSource
@@ -97,6 +105,20 @@ def _measure_one(folder: Path, task: str, moment: datetime, key: str) -> None:
             Counted.requests += 1
             return super().put_if_absent(*arguments)
 
+        def put(self, *arguments: Any) -> Any:
+            Counted.requests += 1
+            return super().put(*arguments)
+
+        def delete(self, *arguments: Any) -> Any:
+            Counted.requests += 1
+            return super().delete(*arguments)
+
+        def delete_many(self, *arguments: Any) -> Any:
+            before = Counted.requests
+            left = super().delete_many(*arguments)
+            Counted.requests = before + 1
+            return left
+
     # The same keys in each process.
     keys = LocalKeys(dict.fromkeys(LocalKeys.generate(), base64.b64encode(bytes(32)).decode()))
     store = Counted(folder / "store")
@@ -106,17 +128,25 @@ def _measure_one(folder: Path, task: str, moment: datetime, key: str) -> None:
 
     def metrics() -> str:
         repository = opened(store, keys)
-        source = repository.source()
-        source = SnapshotSource(repository, replace(source.manifest, created_at=moment.isoformat()))
-        origin = {"snapshot_id": source.manifest.snapshot_id}
-        return update_metrics(repository, source, run_key=f"{moment}", origin=origin).key
+        with repository.one_task("dag/metrics"):
+            source = repository.source()
+            source = SnapshotSource(
+                repository, replace(source.manifest, created_at=moment.isoformat()), repository.kept
+            )
+            origin = {"snapshot_id": source.manifest.snapshot_id}
+            return update_metrics(repository, source, run_key=f"{moment}", origin=origin).key
 
     def anomalies() -> str:
         repository = opened(store, keys)
         options = EvaluationOptions(method="robust" if task == "robust" else "elementary")
-        found, lineage, origin, configurations = open_metrics(repository, key, options)
-        given = {"series": f"dag/{task}", "run_key": f"{moment}/{task}"}
-        evaluate_and_store(repository, found, lineage, options, **given, origin=origin, configurations=configurations)
+        with repository.one_task(f"dag/{task}"):
+            rows, lineage, origin, configurations = open_metrics(repository, key, options)
+            of_dbt = dbt_conditions_of(repository, origin)
+            given: dict[str, Any] = {"series": f"dag/{task}", "run_key": f"{moment}/{task}", "origin": origin}
+            found = evaluate_and_store(repository, rows, lineage, options, **given, configurations=configurations)
+            tracked = update_incidents(repository, found.verdicts, lineage, of_dbt, **given)
+            del given["series"]
+            write_summary(repository, tracked, found.verdicts, [str(found.key)], **given)
         return key
 
     work: Callable[[], str] = {"snapshot": snapshot, "metrics": metrics}.get(task, anomalies)

@@ -64,6 +64,7 @@ def names_of_the_layout() -> set[str]:
         .replace(series, "<series>"),
         layout.series_key(layout.access_folder("CONNECTION"), 1),
         layout.series_key(layout.FEEDBACK, 1),
+        layout.kept_key("series").replace(series, "<task>"),
     }
     pattern = "|".join(map(re.escape, PLACEHOLDERS))
     return {re.sub(pattern, lambda match: PLACEHOLDERS[match.group()], name) for name in made}

@@ -31,7 +31,6 @@ from airflow_provider_elementary.anomalies.robust.scoring import (
     split_parameters,
 )
 from airflow_provider_elementary.anomalies.robust.series import (
-    NEVER,
     Buckets,
     FirstBuckets,
     buckets_of_series,
@@ -154,7 +153,8 @@ class Replay:
             found = self._with_rest(found, counted, rest)
         verdicts: list[pa.Table] = []
         known, totals = AlarmTotals.of_nothing(), AlarmTotals.of_nothing()
-        by_series = np.lexsort((values_of(rows["metric_value"]), seconds_of(rows["bucket_end"]), series))
+        to_score = _rows_to_score(rows, series, counted)
+        by_series = np.lexsort((to_score["value"], to_score["ends"], series))
         ordered = series[by_series]
         after = earlier.until if earlier else _BEFORE_ALL
         arrays = _Arrays(earlier.arrays() if earlier else iter(()))
@@ -167,16 +167,16 @@ class Replay:
                 some = slice(first, first + SERIES_AT_A_TIME)
                 state = found.state(some, arrays.next(SERIES_AT_A_TIME))
                 since = np.where(found.is_resumed[some], after, _BEFORE_ALL)
-                of_rows = _RowsCounted.of(self._spool, counted[some], since)
-                for past in self._spool.slices(first, since, until):
-                    learn(_buckets(state, of_series, past, of_rows), state, parameters)
+                for past in self._spool.slices(first, since, until, counted[some]):
+                    learn(_buckets(state, of_series, past), state, parameters)
                     found.learned.add(past["series"] + first, past["starts"], past["ends"], past["value"])
                 known += AlarmTotals.of(state)
                 yield found.beside_learned(some, state.table())
                 mine = by_series[slice(*np.searchsorted(ordered, [first, first + SERIES_AT_A_TIME]))]
-                chosen = rows.take(pa.array(mine))
-                buckets = _buckets_to_score(state, of_series, chosen, series[mine] - first, of_rows, self._spool.newest)
-                scored = score_buckets(chosen, buckets, state, parameters, configured)
+                newest = {name: column[mine] for name, column in to_score.items()}
+                newest["series"] -= first
+                buckets = _buckets(state, of_series, newest, self._spool.newest)
+                scored = score_buckets(rows.take(pa.array(mine)), buckets, state, parameters, configured)
                 # The rows are here already.
                 verdicts.append(scored.select(VERDICT_SCHEMA.names))
                 totals += AlarmTotals.of(state)
@@ -296,28 +296,10 @@ class _Series:
         return state.filter(pa.array(self.is_here[some]))
 
 
-@dataclass(frozen=True)
-class _RowsCounted:
-    """Of how many rows the percentages of consecutive series are; ``by`` says which series counts them."""
-
-    by: npt.NDArray[np.int64]
-    row_counts: RowCounts
-
-    @classmethod
-    def of(cls, spool: Spool, by: npt.NDArray[np.int64], since: npt.NDArray[np.int64]) -> _RowsCounted:
-        """Return them of the buckets that end after some time.
-
-        :param since: of each series, seconds since 1970.
-        """
-        is_counted = by != NO_COUNT
-        return cls(by, spool.row_counts(np.unique(by[is_counted]), int(since[is_counted].min(initial=NEVER))))
-
-
 def _buckets(
     state: SeriesStates,
     settings: SeriesSettings,
     rows: Mapping[str, npt.NDArray[Any]],
-    of_rows: _RowsCounted,
     newest: int | None = None,
 ) -> Buckets:
     series = rows["series"].astype(np.int64)
@@ -330,25 +312,23 @@ def _buckets(
         value=rows["value"],
         updated=rows["updated"],
         mark=settings.marks(series, rows["starts"], rows["ends"], rows["value"], newest),
-        row_count=of_rows.row_counts.find(of_rows.by[series], rows["starts"], rows["ends"]),
+        row_count=rows["row_count"],
     )
 
 
-def _buckets_to_score(
-    state: SeriesStates,
-    settings: SeriesSettings,
-    rows: pa.Table,
-    series: npt.NDArray[np.int32],
-    of_rows: _RowsCounted,
-    newest: int,
-) -> Buckets:
+def _rows_to_score(
+    rows: pa.Table, series: npt.NDArray[np.int32], counted: npt.NDArray[np.int64]
+) -> dict[str, npt.NDArray[Any]]:
+    """Return what the model reads of the rows to score, as the spool yields it of those before."""
     typed = series_metrics(rows)
     start, end = (seconds_of(typed[name]) for name in ("bucket_start", "bucket_end"))
-    given = {
+    given: dict[str, npt.NDArray[Any]] = {
         "series": series,
         "starts": np.where(start >= 0, start, end),
         "ends": end,
         "value": values_of(typed["metric_value"]),
         "updated": seconds_of(typed["updated_at"]),
     }
-    return _buckets(state, settings, given, of_rows, newest)
+    is_count = np.isin(series, counted)
+    row_counts = RowCounts.of({name: column[is_count] for name, column in given.items()})
+    return {**given, "row_count": row_counts.find(counted[series], given["starts"], given["ends"])}

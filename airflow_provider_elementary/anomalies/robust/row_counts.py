@@ -70,9 +70,12 @@ class RowCounts:
 
     @classmethod
     def of(cls, rows: Mapping[str, npt.NDArray[Any]]) -> RowCounts:
-        """Return those of some rows: ``series``, ``starts``, ``ends``, ``value`` and ``updated`` of each."""
+        """Return those of some rows: ``series``, ``starts``, ``ends``, ``value`` and ``updated`` of each.
+
+        Of rows that are as new as each other the largest value counts, in whatever order they come.
+        """
         codes = _codes(rows["series"], rows["starts"], rows["ends"])
-        order = np.lexsort((rows["updated"], codes))
+        order = np.lexsort((rows["value"], rows["updated"], codes))
         ordered = codes[order]
         is_newest = np.append(ordered[1:] != ordered[:-1], True)[: len(order)]
         return cls(ordered[is_newest], rows["value"][order][is_newest])

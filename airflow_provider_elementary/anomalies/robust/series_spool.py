@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from airflow_provider_elementary.anomalies.configurations import KEYS
 from airflow_provider_elementary.anomalies.robust.fingerprint import Fingerprints, mixed
-from airflow_provider_elementary.anomalies.robust.row_counts import RowCounts
+from airflow_provider_elementary.anomalies.robust.row_counts import NO_COUNT, RowCounts
 from airflow_provider_elementary.anomalies.robust.series import KEYS_SCHEMA, FirstBuckets, seconds_of, values_of
 from airflow_provider_elementary.anomalies.robust.series_index import Numbering
 from airflow_provider_elementary.anomalies.robust.state import UnusableStateError
@@ -108,38 +108,34 @@ class Spool:
         is_old: npt.NDArray[np.bool_] = (rows["ends"] <= self._before) & (rows["series"] < len(self.seen.buckets))
         return is_old
 
-    def slices(self, first: int, after: npt.NDArray[np.int64], until: int) -> Iterator[dict[str, npt.NDArray[Any]]]:
+    def slices(
+        self, first: int, after: npt.NDArray[np.int64], until: int, counted: npt.NDArray[np.int64]
+    ) -> Iterator[dict[str, npt.NDArray[Any]]]:
         """Yield the rows of consecutive series in the order of time, in slices of whole days.
 
         :param first: the first of these series.
         :param after: per series, seconds since 1970: only buckets that end later are wanted.
         :param until: the last second at which a wanted bucket ends.
-        :return: ``series`` (counted from ``first``), ``ends``, ``starts``, ``value`` and ``updated`` of each row.
+        :param counted: per series, the one that counts its rows; see :func:`~.row_counts.counted_by`.
+        :return: ``series`` (counted from ``first``), ``ends``, ``starts``, ``value``, ``updated`` and ``row_count`` of
+            each row.
         """
-        numbers = np.arange(first, first + len(after), dtype=np.int32)
-        self._connection.register("wanted", pa.table({"series": numbers, "after": after}))
-        rest: pa.Table | None = None
-        given = {"first": first, "earliest": int(after.min(initial=until)), "until": until}
-        ordered = self._connection.sql(_ORDERED, params=given).to_arrow_reader(SLICE_ROWS)
-        for batch in ordered:
-            rows = pa.concat_tables([*([rest] if rest is not None else []), pa.Table.from_batches([batch])])
-            day = rows["ends"].to_numpy() // 86_400
-            whole = int(np.searchsorted(day, day[-1])) if len(day) else 0
-            rest = rows.slice(whole)
-            if whole:
-                yield _arrays(rows.slice(0, whole))
-        if rest is not None and rest.num_rows:
-            yield _arrays(rest)
+        own = np.arange(first, first + len(after))
+        is_counted = counted != NO_COUNT
+        counting = np.unique(counted[is_counted])
+        numbers = np.concatenate([own, counted[is_counted]])
+        # A series that counts rows is read from where the first of those begins whose rows it counts.
+        wanted = pa.table({"series": numbers.astype(np.int32), "after": np.concatenate([after, after[is_counted]])})
+        self._connection.register("wanted", wanted)
+        given = {"earliest": int(after.min(initial=until)), "until": until}
+        for rows in _whole_days(self._connection.sql(_ORDERED, params=given).to_arrow_reader(SLICE_ROWS)):
+            mine = (rows["series"] >= first) & (rows["series"] < first + len(after))
+            mine[mine] = rows["ends"][mine] > after[rows["series"][mine] - first]
+            row_counts = RowCounts.of(_some(rows, np.isin(rows["series"], counting)))
+            rows = _some(rows, mine)
+            row_count = row_counts.find(counted[rows["series"] - first], rows["starts"], rows["ends"])
+            yield {**rows, "series": rows["series"] - np.int32(first), "row_count": row_count}
         self._connection.unregister("wanted")
-
-    def row_counts(self, series: npt.NDArray[np.int64], after: int) -> RowCounts:
-        """Return the values of some series, which count rows, in the buckets that end after a time."""
-        if not len(series):
-            return RowCounts.of({name: np.zeros(0, np.int64) for name in _COLUMNS})
-        self._connection.register("wanted", pa.table({"series": series.astype(np.int32)}))
-        found = self._connection.sql(_OF_SERIES, params={"after": after}).to_arrow_table()
-        self._connection.unregister("wanted")
-        return RowCounts.of(_arrays(found))
 
     def _number(self, rows: pa.Table) -> npt.NDArray[np.int32]:
         """Return the number of each row's series; new ones are numbered in the order of their first rows."""
@@ -174,19 +170,28 @@ def _some(rows: Mapping[str, npt.NDArray[Any]], chosen: npt.NDArray[np.bool_]) -
     return dict(rows) if chosen.all() else {name: values[chosen] for name, values in rows.items()}
 
 
+def _whole_days(ordered: pa.RecordBatchReader) -> Iterator[dict[str, npt.NDArray[Any]]]:
+    """Yield rows in the order of time so that those that end on one day come together."""
+    rest: pa.Table | None = None
+    for batch in ordered:
+        rows = pa.concat_tables([*([rest] if rest is not None else []), pa.Table.from_batches([batch])])
+        day = rows["ends"].to_numpy() // 86_400
+        whole = int(np.searchsorted(day, day[-1])) if len(day) else 0
+        rest = rows.slice(whole)
+        if whole:
+            yield _arrays(rows.slice(0, whole))
+    if rest is not None and rest.num_rows:
+        yield _arrays(rest)
+
+
 def _arrays(rows: pa.Table) -> dict[str, npt.NDArray[Any]]:
     return {name: rows[name].to_numpy() for name in rows.column_names}
 
 
 _ROWS = "CREATE TEMP TABLE rows (series INTEGER, ends BIGINT, starts BIGINT, value DOUBLE, updated BIGINT)"
 
-_COLUMNS = ("series", "ends", "starts", "value", "updated")
-
-_OF_SERIES = "SELECT rows.* FROM rows JOIN wanted USING (series) WHERE ends > $after"
-
 _ORDERED = """
-SELECT (series - $first)::INTEGER AS series, ends, starts, value, updated
-FROM rows JOIN wanted USING (series)
+SELECT rows.* FROM rows JOIN (SELECT series, min(after) AS after FROM wanted GROUP BY series) AS wanted USING (series)
 WHERE ends > after AND ends > $earliest AND ends <= $until
 ORDER BY ends, value
 """

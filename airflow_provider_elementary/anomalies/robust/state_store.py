@@ -23,6 +23,7 @@ from airflow_provider_elementary.metrics.registry import names_of
 from airflow_provider_elementary.snapshots import Repository
 from airflow_provider_elementary.storage.encrypted_parquet import encrypted_file
 from airflow_provider_elementary.storage.keys import DataKey, Purpose
+from airflow_provider_elementary.storage.layout import result_series, series_key
 from airflow_provider_elementary.storage.records.result_document import Result, ResultFile
 from airflow_provider_elementary.storage.records.result_files import (
     ResultNames,
@@ -180,13 +181,20 @@ class ModelStateStore:
             self._unusable.add(result.key)
             raise UnusableStateError(str(error)) from None
 
+    @property
+    def _folder(self) -> str:
+        return result_series("memories", self.series)
+
     def _earlier(self) -> Iterator[Result]:
         """Yield the state of the run before, and the one that it resumed from."""
         try:
             if newest := previous_result(self.repository, "memories", self.series, self.run_key):
                 yield newest
-                before = newest.parameters.get("before")
-                if before and (older := find_result(self.repository, before)):
+                before, place = newest.parameters.get("before"), newest.previous_run
+                # By its hash, a document that the run before read is not asked for again.
+                is_named = place is not None and series_key(self._folder, place.number) == before
+                expected = place.sha256 if place is not None and is_named else None
+                if before and (older := find_result(self.repository, before, expected)):
                     yield older
         except ElementaryError as error:
             log.warning("ignoring an earlier state: %s", error)

@@ -166,6 +166,7 @@ def prune(
     documents = {result.key for result in plan.outdated_results.results}
     _delete(store, [found.key for found in doomed if found.key not in documents])
     _delete(store, sorted(documents))
+    _delete(store, plan.outdated_kept_files(doomed))
     log.info("pruned %s: %s snapshots kept, %s removed", store.uri, len(report.kept), len(report.removed))
     return _with_files(report, doomed)
 

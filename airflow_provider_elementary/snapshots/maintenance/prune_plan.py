@@ -29,9 +29,11 @@ from airflow_provider_elementary.snapshots.parts.active import being_captured, o
 from airflow_provider_elementary.snapshots.parts.documents import DEADLINE
 from airflow_provider_elementary.snapshots.prune_record import ExpiredFile, PruneRecord, Tombstone, tombstones
 from airflow_provider_elementary.storage.genesis import Role
+from airflow_provider_elementary.storage.kept_files import TIME_BYTES, stored_at
 from airflow_provider_elementary.storage.layout import (
     DATA,
     GENERATIONS,
+    KEPT,
     MANIFESTS,
     RESULTS,
     begun_at,
@@ -270,6 +272,19 @@ class PrunePlan:
         doomed += [found for found in unlisted if found.key not in self._named] if unlisted else []
         outdated = self.outdated_results
         return doomed + [found for found in store.list(RESULTS) if outdated.names(found.key)]
+
+    def outdated_kept_files(self, doomed: Sequence[StoredObject]) -> list[str]:
+        """Return what tasks kept of small files that no run replaced for long; all where files expired.
+
+        :param doomed: the files that go.
+        """
+        store, expired = self._repository.store, {file.key for file in self.expired}
+        names = [found.key for found in store.list(KEPT)]
+        if not expired.isdisjoint(found.key for found in doomed):
+            return names
+        heads = {name: store.get_capped(name, TIME_BYTES) for name in names}
+        oldest = self.clock.oldest_orphan
+        return [name for name, head in heads.items() if head is not None and stored_at(head.content) < oldest]
 
     @property
     def oldest_upload(self) -> datetime:

@@ -16,10 +16,11 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from airflow_provider_elementary.elementary_schema import Category
 from airflow_provider_elementary.exceptions import SnapshotCorruptError
 from airflow_provider_elementary.storage.keys import Purpose
+from airflow_provider_elementary.storage.layout import result_series, series_key
 from airflow_provider_elementary.storage.open_store import OpenStore
 from airflow_provider_elementary.storage.records.result_document import Result, ResultKind
 from airflow_provider_elementary.storage.records.result_files import ResultNames
-from airflow_provider_elementary.storage.records.results import commit_result, delete_result, earlier_results
+from airflow_provider_elementary.storage.records.results import commit_result, earlier_results
 
 log = logging.getLogger(__name__)
 
@@ -95,13 +96,11 @@ def write_parts(
         encrypted[name] = text
     if not encrypted:
         return None
+    before = next(earlier_results(opened, kind, "", run_key), None)
     result = commit_result(opened, names, (), data_keys, origin=origin, parameters={**parameters, "parts": encrypted})
-    runs: list[str] = []
-    for earlier in list(earlier_results(opened, kind, "", run_key)):
-        if earlier.run_key not in runs:
-            runs.append(earlier.run_key)
-        if len(runs) > 1:
-            delete_result(opened, earlier)
+    # Those before it were removed by it; what a crash left, prune removes.
+    if before is not None and before.previous_run is not None:
+        opened.store.delete(series_key(result_series(kind, ""), before.previous_run.number))
     return result
 
 

@@ -10,6 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from airflow_provider_elementary.elementary_schema import Category
+from airflow_provider_elementary.storage.file_binding import Fetch
 from airflow_provider_elementary.storage.keys import DataKey, Purpose
 from airflow_provider_elementary.storage.layout import (
     result_file,
@@ -117,13 +118,22 @@ def with_data_keys(
 
 
 def read_files(
-    opened: OpenStore, result: Result, files: Iterable[ResultFile], *, columns: Collection[str] | None = None
+    opened: OpenStore,
+    result: Result,
+    files: Iterable[ResultFile],
+    *,
+    columns: Collection[str] | None = None,
+    is_read_again: bool = False,
 ) -> Iterator[pa.RecordBatch]:
     """Yield the rows of some files of a result.
 
     :param columns: those to decode; None for all.
+    :param is_read_again: the next run of the task reads them too: small ones are kept for it.
     """
     from airflow_provider_elementary.storage.encrypted_parquet import open_encrypted
 
     for file, data_key in with_data_keys(opened, result, files):
-        yield from open_encrypted(partial(opened.store.get_range, file.key), data_key, file.key, file, columns=columns)
+        fetch: Fetch = partial(opened.store.get_range, file.key)
+        if is_read_again and opened.kept is not None:
+            fetch = opened.kept.fetch_of(file, fetch)
+        yield from open_encrypted(fetch, data_key, file.key, file, columns=columns)

@@ -190,15 +190,16 @@ def recorded_result(opened: OpenStore, kind: ResultKind, series: str, anchor: An
     return place.number if place else 0, lost_since(opened.documents, folder, RESULT, Role.RESULTS, place)
 
 
-def find_result(opened: OpenStore, key: str) -> Result | None:
+def find_result(opened: OpenStore, key: str, expected: str | None = None) -> Result | None:
     """Return what describes a result, or None where the store holds none of that key.
 
+    :param expected: the SHA-256 of its JSON, where a proved document names it.
     :raises UnprovedError: no key that may sign results signed it, or the key is no name of a result.
     :raises SnapshotCorruptError: it is proved, and not valid.
     """
     if not isinstance(key, str) or not is_result(key):
         raise UnprovedError("The key of a result is not valid. Run the task that computes the result again.")
-    found = opened.documents.read(key, RESULT, Role.RESULTS)
+    found = opened.documents.read(key, RESULT, Role.RESULTS, expected=expected)
     return checked_result(found.document, key) if found is not None else None
 
 

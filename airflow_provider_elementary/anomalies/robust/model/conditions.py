@@ -74,8 +74,9 @@ def as_configured(
     is_run = frequency.is_short & (evidence.none.length > 1)
     none = reading.is_zero & np.where(is_run, is_off[1], is_unusual[1])
     load = is_off[0] & settings.above
-    # The last value drifts along, and the second model with it: of averages of days, the drift counts alone.
-    alone = (bucket.kind == REAL) & ~np.bool_(frequency.is_short)
+    # The last value drifts along, and the second model with it: of averages of days, and of shorter buckets that the
+    # forecast explains, the drift counts alone.
+    alone = (bucket.kind == REAL) & ~(evidence.is_unknown & np.bool_(frequency.is_short))
     sides = [np.where(alone, off, unusual) for off, unusual in zip(is_off, is_unusual, strict=True)]
     drifts = np.where(evidence.drift[:, 0] >= evidence.drift[:, 1], *sides)
     both = settings.above & settings.below & np.isnan(settings.spike) & np.isnan(settings.drop)

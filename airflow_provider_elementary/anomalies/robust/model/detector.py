@@ -213,6 +213,7 @@ class Detector:
         chance = mixture.probability(reading.y)
         is_sized = reading.is_sized & has_forecast
         size = np.where(is_sized, scales_of(surprise(np.where(is_sized, chance, 1)), parameters.degrees), 0)
+        is_unknown = self.long_run.is_unknown(rows, bucket.kind, frequency, parameters)
         missing = self.missing.predict(rows, number, frequency, np.full(len(rows), _FIRST_MISSING), _FIRST_MISSING)
         first_zero = np.where(has_forecast, np.clip(mixture.probability_of_zero(), 1e-8, 0.3), 0.01)
         zero = self.zero.predict(rows, number, frequency, first_zero, _FIRST_LOAD)
@@ -227,9 +228,8 @@ class Detector:
             zero=zero,
             none=self.zero.observe(rows, zero, reading.is_zero, reading.may_be_zero),
             repeat=self.repeats.observe(rows, bucket.value, reading.known, bucket.kind, forecast.scale),
-            caution=self.cooldown.caution(
-                rows, self.long_run.is_unknown(rows, bucket.kind, frequency, parameters), frequency, parameters
-            ),
+            caution=self.cooldown.caution(rows, is_unknown, frequency, parameters),
+            is_unknown=is_unknown,
             drift=self.drift.observe(
                 rows,
                 np.where(is_sized, (reading.y - forecast.value) / forecast.scale, 0),

@@ -44,6 +44,7 @@ class Evidence:
     :ivar is_sized: there is a size, and a forecast to compare it with.
     :ivar size: of the error, in scales.
     :ivar caution: added to the surprise at which a size is flagged.
+    :ivar is_unknown: nothing is known of the noise; see :class:`~.long_run.LongRun`.
     :ivar drift: sums of the errors above and below.
     """
 
@@ -58,6 +59,7 @@ class Evidence:
     none: Surprise
     repeat: Repeat
     caution: Floats
+    is_unknown: Flags
     drift: Floats
 
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import UTC, timedelta
 from typing import Any
 
+import duckdb
 import numpy as np
 import pyarrow as pa
 import pytest
 
 from airflow_provider_elementary.anomalies import robust
 from airflow_provider_elementary.anomalies.configurations import KEYS
+from airflow_provider_elementary.anomalies.robust import series_spool
 from airflow_provider_elementary.anomalies.robust.row_counts import NO_COUNT, RowCounts, counted_by
 from tests.support.metric_series import FIRST_DAY, daily
 
@@ -69,9 +71,9 @@ def test_the_same_rows_are_those_of_the_same_table_and_properties(row: Mapping[s
 
 
 def test_the_newest_row_count_of_a_bucket_counts() -> None:
-    rows = {"series": [3, 3, 3, 4], "starts": [0, 0, 9, 0], "ends": [9, 9, 18, 9], "updated": [2, 1, 1, 1]}
+    rows = {"series": [3, 3, 3, 3, 4], "starts": [0, 0, 0, 9, 0], "ends": [9, 9, 9, 18, 9], "updated": [2, 2, 1, 1, 1]}
     given = {name: np.array(column) for name, column in rows.items()}
-    counts = RowCounts.of({**given, "value": np.array([120.0, 90.0, 80.0, 70.0])})
+    counts = RowCounts.of({**given, "value": np.array([120.0, 110.0, 190.0, 80.0, 70.0])})
 
     series, starts = np.array([3, 3, 4, NO_COUNT, 3]), np.array([0, 9, 0, 0, 18])
     found = counts.find(series, starts, starts + 9)
@@ -92,3 +94,21 @@ def test_a_bucket_of_another_length_counts_other_rows() -> None:
     )
 
     assert alone == beside
+
+
+def test_row_counts_are_read_with_the_slices_of_their_percentages(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(series_spool, "SLICE_ROWS", 7)
+    columns = [daily([2.5] * 21, metric_name="null_percent", column_name=name) for name in "abc"]
+    metrics = pa.concat_tables([*columns, daily([40.0 + day for day in range(21)])])
+    spool = series_spool.Spool(duckdb.connect())
+    spool.add(metrics)
+    ends = [int((FIRST_DAY + timedelta(days=day + 1)).replace(tzinfo=UTC).timestamp()) for day in range(21)]
+    after, counted = np.array([-1, ends[9]]), np.array([3, 3])
+
+    slices = [*spool.slices(1, after, ends[-1], counted)]
+
+    assert len(slices) > 5
+    names = ("series", "ends", "row_count")
+    rows = [row for each in slices for row in zip(*(each[name] for name in names), strict=True)]
+    wanted = [(series, end, 40.0 + day) for series in (0, 1) for day, end in enumerate(ends) if end > after[series]]
+    assert sorted(rows) == wanted

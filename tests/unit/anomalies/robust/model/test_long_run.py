@@ -50,6 +50,19 @@ def test_a_forecast_that_explains_a_daily_cycle_has_its_own_errors_for_a_spread(
     assert (explained, never) == (True, False)
 
 
+def test_a_drift_away_from_a_daily_cycle_that_explains_a_series_is_reported() -> None:
+    cycle = 1_000 + 500 * np.sin(np.arange(24 * 21) * 2 * np.pi / 24)
+    values = cycle + np.random.default_rng(4).normal(0, 8, len(cycle))
+    values[-20:] += 16 / 3 * np.arange(20) ** 1.5
+
+    explained, never = (
+        robust.score(hourly([*values], metric_name="average"), unexplained=share)["kind"].to_pylist()[-20:]
+        for share in (0.1, 0)
+    )
+
+    assert ("drift" in explained, "drift" in never) == (True, False)
+
+
 def test_an_error_of_many_scales_is_flagged_whatever_the_tail_of_the_series() -> None:
     generator = np.random.default_rng(3)
     values, is_wild = generator.normal(100, 1, 400), generator.random(400) < 0.1

@@ -1,0 +1,83 @@
+"""A prune removes what tasks kept of small files where files expired, or where no run of the task replaced it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from airflow_provider_elementary.elementary_schema import Category
+from airflow_provider_elementary.snapshots.maintenance.prune import prune
+from airflow_provider_elementary.snapshots.maintenance.retention import Retention
+from airflow_provider_elementary.storage.kept_files import KeptFiles
+from airflow_provider_elementary.storage.layout import kept_key
+from tests.support.stores import Rest, grow, local_rest
+
+NOW = datetime.now(UTC)
+KEPT = kept_key("dag/task/-1")
+
+
+@pytest.fixture
+def rest(tmp_path: Path) -> Rest:
+    """A store of one snapshot, of which a task keeps small files."""
+    found = local_rest(tmp_path)
+    grow(found, tmp_path, [3], run_key=None)
+    run(found)
+    return found
+
+
+def run(rest: Rest) -> None:
+    """Read every table as a task does."""
+    repository = rest.repository
+    with repository.one_task("dag/task/-1"):
+        source = repository.source()
+        for table in source.tables():
+            with source.read(table) as reader:
+                reader.read_all()
+
+
+def is_there(rest: Rest) -> bool:
+    return rest.repository.store.get(KEPT) is not None
+
+
+def test_what_a_run_kept_is_read_by_the_next_one_and_stays(rest: Rest) -> None:
+    before = rest.repository.store.get(KEPT)
+    assert before is not None
+    assert len(before) > len(KeptFiles().stored())
+
+    prune(rest.repository, Retention(keep_last=1), now=NOW)
+
+    assert is_there(rest)
+
+
+def test_what_no_run_replaced_for_two_days_goes(rest: Rest) -> None:
+    prune(rest.repository, Retention(keep_last=1), now=NOW + timedelta(hours=47))
+    assert is_there(rest)
+
+    prune(rest.repository, Retention(keep_last=1), now=NOW + timedelta(hours=49), dry_run=True)
+    assert is_there(rest)
+    prune(rest.repository, Retention(keep_last=1), now=NOW + timedelta(hours=49))
+
+    assert not is_there(rest)
+
+
+def test_what_an_outsider_put_there_goes(rest: Rest) -> None:
+    rest.repository.store.put(KEPT, b"nothing")
+
+    prune(rest.repository, Retention(keep_last=1), now=NOW)
+
+    assert not is_there(rest)
+
+
+def test_nothing_is_kept_of_files_that_a_prune_expired(rest: Rest) -> None:
+    later = NOW + timedelta(hours=30)
+    rule = Retention(keep_last=1, category_days={Category.TABLE_METRICS: 1})
+    prune(rest.repository, rule, now=later)
+    assert is_there(rest)
+
+    # A day later, when no reader may be at them, the files go.
+    run(rest)
+    prune(rest.repository, rule, now=later + timedelta(hours=25), orphan_age=timedelta(days=9))
+
+    assert not is_there(rest)
