@@ -1,11 +1,11 @@
-"""Reads the rows of results by column and table."""
+"""Reads the rows of results by column."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from airflow_provider_elementary.incidents.verdict_facts import plain_rows
 from airflow_provider_elementary.page.settings import OpenedStore
@@ -54,7 +54,7 @@ def rows_of_table(opened: OpenedStore, result: Result, table: str) -> pa.Table:
 
     def read_file(found: tuple[ResultFile, bytes]) -> list[pa.Table]:
         parts = []
-        for rows in _row_groups_of(opened, *found, _HISTORY_COLUMNS, table):
+        for rows in _row_groups_of(opened, *found, _HISTORY_COLUMNS):
             mine = pc.and_(is_one_of(rows["full_table_name"], table), pc.is_null(rows["dimension"]))
             parts.append(plain_rows(rows.filter(mine)))
         return parts
@@ -71,23 +71,14 @@ def _opened_files(opened: OpenedStore, result: Result) -> Iterator[tuple[ResultF
     return with_data_keys(opened.repository, result, [file for file in result.row_files if file.rows])
 
 
-def _row_groups_of(
-    opened: OpenedStore, file: ResultFile, key: bytes, columns: Sequence[str], table: str | None = None
-) -> Iterator[pa.Table]:
-    """Yield the row groups of a file; for a table only those that may hold it."""
+def _row_groups_of(opened: OpenedStore, file: ResultFile, key: bytes, columns: Sequence[str]) -> Iterator[pa.Table]:
+    """Yield the row groups of a file."""
     from airflow_provider_elementary.storage.encrypted_parquet import opened_encrypted
 
     fetch = partial(opened.store.get_range, file.key)
     dictionaries = [column for column in columns if column in _NAMES]
     # Files are read side by side already.
     with opened_encrypted(fetch, key, file.key, file, dictionaries=dictionaries, use_threads=False) as reader:
-        names = reader.schema.names
-        held = [column for column in columns if column in names]
+        held = [column for column in columns if column in reader.schema.names]
         for group in range(reader.metadata.num_row_groups):
-            if table is None or _may_hold(reader.metadata.row_group(group), names.index("full_table_name"), table):
-                yield reader.read_row_group(group, held)
-
-
-def _may_hold(group: Any, column: int, table: str) -> bool:
-    statistics = group.column(column).statistics
-    return statistics is None or not statistics.has_min_max or statistics.min <= table <= statistics.max
+            yield reader.read_row_group(group, held)

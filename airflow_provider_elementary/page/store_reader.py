@@ -1,7 +1,6 @@
 """Reads and caches manifests, results and snapshots of one store.
 
-Everything that the page shows is read from the store here. Results are read column by column and, where a file is
-sorted by table, only the row groups of the table.
+Everything that the page shows is read from the store here. Results are read column by column.
 """
 
 from __future__ import annotations

@@ -114,9 +114,9 @@ class Executions:
 
     def of(self, invocation_id: str) -> tuple[Execution, ...]:
         """Return the executions of a command in the order in which they began."""
-        import pyarrow.compute as pc
+        from airflow_provider_elementary.arrow_values import is_one_of
 
-        rows = self.rows.filter(pc.equal(self.rows["invocation_id"], invocation_id)).to_pylist()
+        rows = self.rows.filter(is_one_of(self.rows["invocation_id"], invocation_id)).to_pylist()
         found = [Execution(**{name: row[name] for name in Execution.__dataclass_fields__}) for row in rows]
         return tuple(sorted(found, key=lambda each: (each.started_at or datetime.max, each.name)))
 

@@ -31,6 +31,7 @@ _VIEWS = {
     "Table, its next metrics": f"/table?name={_TABLE}&page=2",
     "Tests": "/tests",
     "Runs": "/runs",
+    "One run": "/run?id=i0",
     "Freshness": "/freshness",
     "Coverage": "/coverage",
     "Lineage": "/lineage",
@@ -38,6 +39,7 @@ _VIEWS = {
     "Backtests": "/backtests",
     "Snapshots": "/snapshots",
     "Access": "/access",
+    "Audit": "/audit",
 }
 
 

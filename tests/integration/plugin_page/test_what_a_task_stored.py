@@ -71,7 +71,13 @@ def test_the_libraries_that_read_rows_are_not_loaded(airflow_db: None, repositor
 
 def test_no_view_imports_pandas(airflow_db: None, repository: Repository) -> None:
     """Arrow imports it for Python's values: a third of a second, and 30 MB of each process of the API server."""
-    heavy = (f"/table?name={TABLE}", "/tests", "/coverage", "/backtests")
+    reader = Readers().of("page_store")
+    [run, *_], [incident, *_] = reader.timeline(repository.latest()).commands, reader.incidents() or ()
+    names = {"table": TABLE, "run": run.invocation_id, "incident": incident.incident_id}
+    heavy = (
+        *(f"/{view}?{'name' if view == 'table' else 'id'}={name}" for view, name in names.items()),
+        *("/tests", "/coverage", "/backtests", "/compare?before=1&after=2", "/snapshot?number=2", "/audit"),
+    )
 
     assert loaded_after(*LIGHT, *heavy) == "loaded ['pyarrow', 'duckdb', 'numpy']"
 

@@ -1,0 +1,67 @@
+"""A task opens its snapshot by the number that a result names, and what it kept hides no manifest that was replaced."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow_provider_elementary.exceptions import SnapshotNotFoundError
+from airflow_provider_elementary.snapshots import Manifest
+from airflow_provider_elementary.snapshots.maintenance.prune import prune
+from airflow_provider_elementary.snapshots.maintenance.retention import Retention
+from airflow_provider_elementary.storage.kept_files import KeptFiles
+from airflow_provider_elementary.storage.layout import kept_key, manifest_key
+from tests.support.stores import Rest, grow, local_rest
+
+
+@pytest.fixture(scope="module")
+def original(tmp_path_factory: pytest.TempPathFactory) -> tuple[Rest, list[Manifest]]:
+    """A store of four snapshots, each of them full."""
+    folder = tmp_path_factory.mktemp("original")
+    rest = local_rest(folder)
+    return rest, grow(rest, folder, [3, 4, 5, 6], run_key=None, full_every_days=0)
+
+
+@pytest.mark.parametrize("number", [None, 1, 2, 3, 4, 5, 0, -1, True, "2", 2.0, {}], ids=repr)
+def test_the_snapshot_of_an_id_is_opened_whatever_number_is_said(
+    original: tuple[Rest, list[Manifest]], number: Any
+) -> None:
+    rest, manifests = original
+
+    assert rest.repository.shared_source(manifests[1].snapshot_id, number).manifest == manifests[1]
+
+
+def test_an_id_that_no_snapshot_has_is_not_found_by_a_number(original: tuple[Rest, list[Manifest]]) -> None:
+    with pytest.raises(SnapshotNotFoundError):
+        original[0].repository.shared_source("20260101T000000Z-00000000", 2)
+
+
+def test_a_snapshot_that_was_pruned_is_not_opened_by_its_number(tmp_path: Path) -> None:
+    rest = local_rest(tmp_path)
+    manifests = grow(rest, tmp_path, [3, 4], run_key=None, full_every_days=0)
+    prune(rest.repository, Retention(keep_last=1), now=datetime.now(UTC) + timedelta(days=9))
+
+    with pytest.raises(SnapshotNotFoundError):
+        rest.repository.shared_source(manifests[0].snapshot_id, 1)
+
+
+def test_a_manifest_that_was_kept_is_used_only_where_the_one_after_it_names_it(tmp_path: Path) -> None:
+    rest = local_rest(tmp_path)
+    grow(rest, tmp_path, [3, 4, 5], run_key=None)
+    kept, other = rest.path(manifest_key(2)).read_bytes(), rest.path(manifest_key(1)).read_bytes()
+    files = KeptFiles()
+    for content in (kept, other):
+        files.keep_document("", content)
+    rest.repository.store.put(kept_key("task"), files.stored())
+
+    # Without the one after it, nothing says that it is still the one of its number.
+    rest.path(manifest_key(2)).unlink()
+    repository = rest.repository
+    with repository.one_task("task"):
+        with pytest.raises(SnapshotNotFoundError):
+            repository.read_signed(2)
+        assert repository.read_signed(3).document.sequence == 3
+        assert repository.read_signed(2).document.sequence == 2
