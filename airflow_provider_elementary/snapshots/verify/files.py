@@ -11,7 +11,12 @@ from threading import Lock
 from typing import BinaryIO, cast
 
 from airflow_provider_elementary.elementary_schema import Category
-from airflow_provider_elementary.exceptions import KeyUnavailableError, ObjectNotFoundError, SnapshotCorruptError
+from airflow_provider_elementary.exceptions import (
+    KeyUnavailableError,
+    ObjectNotFoundError,
+    SnapshotCorruptError,
+    StoreRefusedError,
+)
 from airflow_provider_elementary.progress import Progress
 from airflow_provider_elementary.snapshots.chain import ChainFinding, Damage
 from airflow_provider_elementary.snapshots.manifest import FileEntry
@@ -112,6 +117,11 @@ def check_files(
                     one.findings.append(_of_another(entry, digest, owners))
                 elif data_keys is not None and file.category in categories:
                     _open(one, data_keys, entry, content)
+        except StoreRefusedError:
+            # What is behind a link is not read, and not listed either: there is no file.
+            if each or any(found.key == key for found in store.list(f"{key.partition('/')[0]}/")):
+                raise
+            return CheckedFiles([ChainFinding(Damage.MISSING, key, missing)])
         except ObjectNotFoundError:
             # Where the names were listed, it was removed since then.
             is_expected = each or key not in expired
