@@ -24,22 +24,24 @@ def array_of_numbers(
     """Return the values of a NumPy array; its memory is shared where Arrow has the same form.
 
     :param kind: numbers, booleans, or timestamps that are given as whole numbers; that of the values by default.
-    :param is_null: which values are null.
-    :param nan_is_null: a value that is no number is null.
+    :param is_null: which values are null; a time that is none is null too.
+    :param nan_is_null: a value that is no number is null too.
     """
-    if nan_is_null and values.dtype.kind == "f":
-        is_null = np.isnan(values)
+    if values.dtype.kind == "M" or (nan_is_null and values.dtype.kind == "f"):
+        is_null = np.isnan(values) if is_null is None else is_null | np.isnan(values)
     validity = None if is_null is None or not is_null.any() else _bits(~is_null)
-    if values.dtype == bool:
-        return pa.Array.from_buffers(pa.bool_(), len(values), [validity, _bits(values)])
     kind = kind or pa.from_numpy_dtype(values.dtype)
-    return pa.Array.from_buffers(kind, len(values), [validity, pa.py_buffer(np.ascontiguousarray(values))])
+    if pa.types.is_boolean(kind):
+        return pa.Array.from_buffers(kind, len(values), [validity, _bits(values.astype(bool, copy=False))])
+    stored = f"M8[{kind.unit}]" if pa.types.is_timestamp(kind) else kind.to_pandas_dtype()
+    return pa.Array.from_buffers(kind, len(values), [validity, pa.py_buffer(np.ascontiguousarray(values, stored))])
 
 
 def array_of(values: Iterable[Any], kind: pa.DataType) -> pa.Array[Any]:
     """Return values of one type, or None, as an Arrow array.
 
     :param kind: texts, numbers, booleans, timestamps in microseconds without a zone, or a struct of them, of mappings.
+    :raises ValueError: timestamps of another unit.
     """
     given = list(values)
     is_null = np.fromiter((value is None for value in given), bool, len(given))
@@ -50,14 +52,17 @@ def array_of(values: Iterable[Any], kind: pa.DataType) -> pa.Array[Any]:
         validity = _bits(~is_null) if is_null.any() else None
         return pa.Array.from_buffers(kind, len(given), [validity, pa.py_buffer(ends), pa.py_buffer(b"".join(texts))])
     if pa.types.is_struct(kind):
-        children = [array_of([value and value[field.name] for value in given], field.type) for field in kind]
+        rows = [{} if value is None else value for value in given]
+        children = [array_of([row.get(field.name) for row in rows], field.type) for field in kind]
         return pa.Array.from_buffers(kind, len(given), [_bits(~is_null)], children=children)
     if pa.types.is_timestamp(kind):
-        given = [value and (value - _EPOCH) // _MICROSECOND for value in given]
+        if kind.unit != "us":
+            raise ValueError(f"Timestamps are made in microseconds, not in {kind.unit}. Cast them afterwards.")
+        given = [None if value is None else (value - _EPOCH) // _MICROSECOND for value in given]
         stored: Any = np.int64
     else:
         stored = bool if pa.types.is_boolean(kind) else kind.to_pandas_dtype()
-    numbers = np.fromiter((value or 0 for value in given), stored, len(given))
+    numbers = np.fromiter((0 if value is None else value for value in given), stored, len(given))
     return array_of_numbers(numbers, kind, is_null=is_null)
 
 
@@ -81,9 +86,15 @@ def scalar_of(value: Any, kind: pa.DataType) -> pa.Scalar[Any]:
 
 
 def is_one_of(column: pa.ChunkedArray[Any], *values: Any) -> pa.ChunkedArray[Any]:
-    """Return which values of a column are one of these; a null is, where None is given."""
+    """Return which values of a column are one of these; a null is, where None is given.
+
+    :param column: of what :func:`array_of` makes, texts of any length, a dictionary of them, or nulls without a type.
+    """
+    if pa.types.is_null(column.type):
+        column = column.cast(pa.string())
     kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
-    found: pa.ChunkedArray[Any] = pc.is_in(column, array_of(values, kind))
+    known = array_of(values, pa.string()).cast(kind) if pa.types.is_large_string(kind) else array_of(values, kind)
+    found: pa.ChunkedArray[Any] = pc.is_in(column, known)
     return found
 
 

@@ -95,7 +95,7 @@ SELECT
     max(coalesce(bucket_start, bucket_end)) FILTER (is_anomalous) AS last,
     max(abs(score)) FILTER (is_anomalous) AS worst_score
 FROM verdicts GROUP BY {", ".join(METRIC_KEYS)}
-ORDER BY anomalous DESC, worst_score DESC NULLS LAST, full_table_name NULLS LAST
+ORDER BY anomalous DESC, worst_score DESC NULLS LAST, {", ".join(f"{key} NULLS LAST" for key in METRIC_KEYS)}
 """  # noqa: S608 - constants
 
 

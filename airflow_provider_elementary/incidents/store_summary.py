@@ -19,7 +19,7 @@ from airflow_provider_elementary.project.facts import FreshnessCheck, NodeRun
 from airflow_provider_elementary.project.project import Project, read_project
 from airflow_provider_elementary.project.reading import READ
 from airflow_provider_elementary.project.timeline import Timeline, read_executions
-from airflow_provider_elementary.storage.records.encrypted_parts import EncryptedParts, write_parts
+from airflow_provider_elementary.storage.records.encrypted_parts import MOST_PLAIN_BYTES, EncryptedParts, write_parts
 from airflow_provider_elementary.storage.records.results import find_result
 
 if TYPE_CHECKING:
@@ -88,7 +88,10 @@ def write_summary(
         written = write_parts(
             repository,
             "summaries",
-            {_FACTS: _summaries().dump_json(summary), **{name: _ipc(rows) for name, rows in tables.items()}},
+            {
+                _FACTS: _summaries().dump_json(summary),
+                **{name: _ipc(rows) for name, rows in tables.items() if rows.nbytes <= MOST_PLAIN_BYTES},
+            },
             held | {Category.TABLE_METRICS, Category.AGGREGATED_METRICS},
             run_key=run_key,
             origin={"snapshot_id": snapshot_id},
@@ -151,33 +154,37 @@ def read_summary(parts: EncryptedParts) -> StoreSummary:
 
 
 def read_summary_outcomes(parts: EncryptedParts, summary: StoreSummary) -> Outcomes | None:
-    """Return the outcomes of a summary's snapshot; None where they were too large for it.
+    """Return the outcomes of a summary's snapshot; None where they were too large for it, or of another version.
 
     :raises SnapshotCorruptError: they are not what the writer encrypted.
     """
-    from airflow_provider_elementary.project.outcomes import Outcomes
+    from airflow_provider_elementary.project.outcomes import Outcomes, outcome_schemas
 
-    tests, runs = _table(parts, _TESTS), _table(parts, _RUNS)
+    of_tests, of_runs = outcome_schemas()
+    tests, runs = _table(parts, _TESTS, of_tests), _table(parts, _RUNS, of_runs)
     return None if tests is None or runs is None else Outcomes(tests, runs, checks=summary.checks, missing=())
 
 
 def read_summary_columns(parts: EncryptedParts) -> Columns | None:
-    """Return what a summary's snapshot says of columns; None where it was too large for it.
+    """Return what a summary's snapshot says of columns; None where it was too large for it, or of another version.
 
     :raises SnapshotCorruptError: it is not what the writer encrypted.
     """
-    from airflow_provider_elementary.project.columns import Columns
+    from airflow_provider_elementary.project.columns import Columns, column_schemas
 
-    documented, seen = _table(parts, _DOCUMENTED), _table(parts, _SEEN)
+    of_documented, of_seen = column_schemas()
+    documented, seen = _table(parts, _DOCUMENTED, of_documented), _table(parts, _SEEN, of_seen)
     return None if documented is None or seen is None else Columns(documented, seen, missing=())
 
 
 def read_summary_configurations(parts: EncryptedParts) -> pa.Table | None:
-    """Return the configurations of the anomaly tests of a summary's snapshot; None where they were too large for it.
+    """Return the configurations of the anomaly tests of a summary's snapshot; None where it holds none that are read.
 
     :raises SnapshotCorruptError: they are not what the writer encrypted.
     """
-    return _table(parts, _CONFIGURATIONS)
+    from airflow_provider_elementary.anomalies.elementary.configured_tests import CONFIGURATIONS_SCHEMA
+
+    return _table(parts, _CONFIGURATIONS, CONFIGURATIONS_SCHEMA)
 
 
 def categories_read() -> set[Category]:
@@ -214,10 +221,10 @@ def _ipc(table: pa.Table) -> bytes:
     return content
 
 
-def _table(parts: EncryptedParts, name: str) -> pa.Table | None:
+def _table(parts: EncryptedParts, name: str, schema: pa.Schema) -> pa.Table | None:
     import pyarrow as pa
 
     if (content := parts.read(name)) is None:
         return None
     with pa.ipc.open_stream(content) as reader:
-        return reader.read_all()
+        return reader.read_all() if reader.schema == schema else None

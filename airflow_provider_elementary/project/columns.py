@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_elementary.snapshots import SnapshotSource
 
-_TABLES = ("dbt_columns", "schema_columns_snapshot")
+_DOCUMENTED, _SEEN = "dbt_columns", "schema_columns_snapshot"
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Columns:
     """What a snapshot says of columns.
 
     :param documented: the columns of dbt's project.
-    :param seen: the columns that schema tests saw in the warehouse.
+    :param seen: the columns that schema tests saw in the warehouse, each with the type that it had last.
     :param missing: what cannot be read, in sentences.
     """
 
@@ -54,8 +54,28 @@ class Columns:
 def read_columns(snapshot: SnapshotSource) -> Columns:
     """Read what a snapshot says of columns; ``missing`` names tables that cannot be read."""
     missing: list[str] = []
-    documented, seen = (read_rows(snapshot, table, READ[table].columns, missing=missing) for table in _TABLES)
+    documented = read_rows(snapshot, _DOCUMENTED, READ[_DOCUMENTED].columns, missing=missing)
+    seen = read_rows(snapshot, _SEEN, READ[_SEEN].columns, missing=missing, keep=_newest)
     return Columns(documented, seen, tuple(dict.fromkeys(missing)))
+
+
+def column_schemas() -> tuple[pa.Schema, pa.Schema]:
+    """Return which columns the tables ``documented`` and ``seen`` of :class:`Columns` have."""
+    from airflow_provider_elementary.source import arrow_schema, catalog_table
+
+    documented, seen = (arrow_schema(catalog_table(name), READ[name].columns) for name in (_DOCUMENTED, _SEEN))
+    return documented, seen
+
+
+def _newest(reader: pa.RecordBatchReader) -> pa.Table:
+    """Return one row of each column of each table: a schema test writes all of them whenever it runs."""
+    from airflow_provider_elementary.duckdb_sandbox import bounded_connection
+    from airflow_provider_elementary.source import with_own_errors
+
+    with with_own_errors(reader) as seen, bounded_connection() as connection:
+        connection.register("seen", seen)
+        rows: pa.Table = connection.sql(_NEWEST).to_arrow_table()
+    return rows
 
 
 def columns_of(
@@ -104,3 +124,14 @@ def columns_of(
         for key, known in sorted(found.items())
         if key
     ]
+
+
+# A row without a type says nothing of it.
+_NEWEST = """
+SELECT
+    full_table_name,
+    column_name,
+    arg_max(nullif(data_type, ''), coalesce(detected_at, '-infinity')) AS data_type,
+    coalesce(max(detected_at) FILTER (WHERE nullif(data_type, '') IS NOT NULL), max(detected_at)) AS detected_at
+FROM seen GROUP BY full_table_name, column_name
+"""

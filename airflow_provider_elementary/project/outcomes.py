@@ -26,6 +26,10 @@ if TYPE_CHECKING:
 KEPT = 14
 #: Tests that are made of rows at once.
 _ROWS_AT_ONCE = 500
+_TEST_TEXTS = (
+    *("unique_id", "full_table_name", "parent_model_unique_id", "name", "short_name", "column_name", "severity"),
+    *("quality_dimension", "warn_if", "error_if", "status"),
+)
 
 
 # Compared by identity: each is made once and then shared.
@@ -103,6 +107,19 @@ def read_outcomes(snapshot: SnapshotSource) -> Outcomes:
             checks=tuple(FreshnessCheck(**row) for row in engine.sql(_CHECKS).to_arrow_table().to_pylist()),
             missing=tuple(dict.fromkeys(missing)),
         )
+
+
+def outcome_schemas() -> tuple[pa.Schema, pa.Schema]:
+    """Return which columns the tables ``tests`` and ``runs`` of :class:`Outcomes` have."""
+    import pyarrow as pa
+
+    time, texts = pa.timestamp("us"), dict.fromkeys(_TEST_TEXTS, pa.string())
+    lists = {"recent": pa.list_(pa.field("l", pa.string())), "times": pa.list_(pa.field("l", time))}
+    runs = {
+        **{"full_table_name": pa.string(), "created_at": time, "status": pa.string(), "execution_time": pa.float64()},
+        **{"rows_affected": pa.int64(), "full_refresh": pa.bool_(), "place": pa.int64()},
+    }
+    return pa.schema({**texts, "tested_at": time, **lists}), pa.schema(runs)
 
 
 def tests_of(outcomes: Outcomes, project: Project, full_name: str) -> list[Test]:

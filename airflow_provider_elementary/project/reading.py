@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -106,15 +106,18 @@ def read_rows(
     since: datetime | None = None,
     missing: list[str] | None = None,
     is_store_required: bool = False,
+    keep: Callable[[pa.RecordBatchReader], pa.Table] | None = None,
 ) -> pa.Table:
     """Return columns of a table; a table that the source lacks is empty, a column that it lacks is null.
 
     :param since: of a table with a watermark, only rows from this time on.
     :param missing: receives an error message for a table that cannot be read.
     :param is_store_required: a store that cannot be read is an error, so that the task is retried.
+    :param keep: returns the rows to keep of all those that have the columns; all by default.
     """
     import pyarrow as pa
 
+    from airflow_provider_elementary.arrow_values import arrow_table_of
     from airflow_provider_elementary.source import arrow_schema, catalog_table
 
     known = catalog_table(table)
@@ -122,15 +125,15 @@ def read_rows(
     try:
         held = [name for name in schema.names if name in source.schema(table).names]
         with source.read(table, columns=held, since=since) as reader:
-            rows = reader.read_all()
+            rows = keep(reader) if keep and held == schema.names else reader.read_all()
     except UnknownTableError:
-        return schema.empty_table()
+        return arrow_table_of([], schema)
     except ElementaryError as error:
         if is_store_required and is_of_store(error):
             raise
         if missing is not None:
             missing.append(str(error))
-        return schema.empty_table()
+        return arrow_table_of([], schema)
     return pa.table(
         {field.name: rows[field.name] if field.name in held else pa.nulls(len(rows), field.type) for field in schema}
     )

@@ -204,7 +204,8 @@ def open_encrypted(
         if rows is None:
             rows = _row_numbers(file.metadata, span)
         if not rows:
-            yield pa.RecordBatch.from_pylist([], schema=pa.schema([file.schema.field(name) for name in held]))
+            fields = [file.schema.field(name) for name in held]
+            yield pa.RecordBatch.from_arrays([pa.nulls(0, field.type) for field in fields], schema=pa.schema(fields))
         for number, (start, end) in enumerate(_bounds(file.metadata)):
             wanted = [
                 (max(one.start, start), min(one.stop, end)) for one in rows if one.start < end and start < one.stop

@@ -36,8 +36,8 @@ def flag_once(verdicts: pa.Table, share: float) -> pa.Table:
     is_of_dimension = _true(pc.invert(is_one_of(verdicts["dimension"], "", None)))
     if (is_moved & is_of_dimension).sum() < _FEWEST:
         return verdicts
-    tables = pc.unique(verdicts["full_table_name"].filter(array_of_numbers(is_moved & is_of_dimension)))
-    places = np.flatnonzero(_true(pc.is_in(verdicts["full_table_name"], tables.cast(verdicts["full_table_name"].type))))
+    moved = verdicts["full_table_name"].filter(array_of_numbers(is_moved & is_of_dimension)).cast(pa.string())
+    places = np.flatnonzero(_true(is_one_of(verdicts["full_table_name"], *pc.unique(moved).to_pylist())))
     quiet, kept = _together(verdicts.take(array_of_numbers(places)), is_moved[places], is_of_dimension[places], share)
     reasons = {int(places[place]): reason for place, reason in (quiet | kept).items()}
     return with_reasons(verdicts, reasons, [int(places[place]) for place in quiet])

@@ -11,8 +11,10 @@ import pyarrow.compute as pc
 import pytest
 
 from airflow_provider_elementary.anomalies import backtest, detect
+from airflow_provider_elementary.anomalies.backtest import by_metric
 from airflow_provider_elementary.anomalies.detect_recent import score_recent, shard_of
 from airflow_provider_elementary.anomalies.summary import recent
+from airflow_provider_elementary.elementary_schema import METRIC_KEYS
 from airflow_provider_elementary.exceptions import ConfigurationError
 from airflow_provider_elementary.metrics import METRICS_SCHEMA, scored_metrics
 
@@ -144,3 +146,18 @@ class TestBacktest:
         assert sum(row["anomalous"] for row in rows) == self.FOUND.anomalous > 0
         assert [row["anomalous"] for row in rows] == sorted((row["anomalous"] for row in rows), reverse=True)
         assert all(row["first"] <= row["last"] for row in rows if row["anomalous"])
+
+    def test_metrics_with_as_many_anomalies_are_ordered_by_their_names(self) -> None:
+        names = [(column, metric, value) for column in ("a", "b", None) for metric in "xy" for value in ("d", None)]
+        shared = {
+            "full_table_name": "T",
+            "bucket_start": FIRST,
+            "bucket_end": FIRST,
+            "is_anomalous": True,
+            "score": 1.0,
+        }
+        rows = [{**dict(zip(METRIC_KEYS[1:], name, strict=True)), **shared} for name in reversed(names)]
+
+        found = by_metric(pa.Table.from_pylist(rows)).select(METRIC_KEYS[1:])
+
+        assert [tuple(row.values()) for row in found.to_pylist()] == names

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import fields, replace
+from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from airflow_provider_elementary.anomalies.elementary.configured_tests import read_test_configurations
 from airflow_provider_elementary.exceptions import SnapshotCorruptError
+from airflow_provider_elementary.incidents import store_summary
 from airflow_provider_elementary.incidents.store import incidents_of
 from airflow_provider_elementary.incidents.store_summary import (
+    StoreSummary,
     read_summary,
     read_summary_columns,
     read_summary_configurations,
@@ -91,3 +95,34 @@ def test_a_summary_holds_the_columns_and_the_configurations_of_tests(
 def test_a_summary_of_another_version_is_refused(parts: EncryptedParts) -> None:
     with pytest.raises(SnapshotCorruptError, match="another version"):
         read_summary(replace(parts, encrypted={}))
+
+
+def test_rows_of_another_version_are_read_of_the_snapshot(
+    repository: Repository, parts: EncryptedParts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    of_now = store_summary._summary_of
+
+    def of_before(*given: Any) -> tuple[StoreSummary, dict[str, pa.Table]]:
+        summary, tables = of_now(*given)
+        return summary, {name: rows.drop_columns([rows.column_names[-2]]) for name, rows in tables.items()}
+
+    monkeypatch.setattr(store_summary, "_summary_of", of_before)
+    add_incidents(repository, "before an upgrade")
+    written = newest_result(repository, "summaries", "")
+    assert written is not None
+    before = open_parts(repository, written)
+    assert set(before.encrypted) == set(parts.encrypted)
+
+    assert read_summary_outcomes(before, read_summary(before)) is None
+    assert read_summary_columns(before) is None
+    assert read_summary_configurations(before) is None
+
+
+def test_rows_that_no_reader_would_unpack_are_left_out(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store_summary, "MOST_PLAIN_BYTES", 1)
+    add_incidents(repository, "large")
+    written = newest_result(repository, "summaries", "")
+
+    assert written is not None
+    # No anomaly test has a configuration here: a table without rows always fits.
+    assert set(open_parts(repository, written).encrypted) == {"facts", "configurations"}

@@ -158,7 +158,7 @@ class TestOnlyAPart:
 
         [batch] = open_encrypted(fetch(content[0]), KEY, "days.parquet", content[1], columns={"n"}, span=span)
 
-        assert (batch.num_rows, batch.schema.names) == (0, ["n"])
+        assert (batch.num_rows, batch.schema) == (0, pa.schema({"n": pa.int64()}))
 
     def test_a_column_of_which_nothing_is_known_leaves_nothing_out(self, content: tuple[bytes, FileBinding]) -> None:
         assert self.numbers(content, Span("hour", datetime(2026, 1, 5), None)) == [0, 1, 2, 3, 4, 5]

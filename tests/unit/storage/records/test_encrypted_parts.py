@@ -97,3 +97,9 @@ def test_what_does_not_fit_is_left_out(repository: Repository, monkeypatch: pyte
     assert (parts.read("facts"), parts.read("tests")) == (PARTS["facts"], None)
     monkeypatch.setattr(encrypted_parts, "_MOST_BYTES", 1)
     assert write_parts(repository, "summaries", PARTS, CATEGORIES, run_key="", origin={}, parameters={}) is None
+
+
+def test_what_no_reader_would_unpack_is_left_out(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(encrypted_parts, "MOST_PLAIN_BYTES", len(PARTS["tests"]) - 1)
+
+    assert list(open_parts(repository, write(repository)).encrypted) == ["facts"]
