@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -27,9 +26,6 @@ from airflow_provider_elementary.storage.signed_documents import Signed
 
 if TYPE_CHECKING:
     from airflow_provider_elementary.snapshots.repository import Repository
-    from airflow_provider_elementary.storage.signed_documents import Documents
-
-log = logging.getLogger(__name__)
 
 FORMAT_VERSION = 2
 
@@ -152,31 +148,6 @@ def write_record(repository: Repository, record: PruneRecord) -> Signed[PruneRec
             "Let one prune run at a time (max_active_runs=1), and retry."
         )
     return signed
-
-
-def linked_records(repository: Repository) -> list[Signed[PruneRecord]]:
-    """Return the prune records of a store from the first one on, as far as each names the one before it."""
-    found: list[Signed[PruneRecord]] = []
-    for stored in read_records(repository):
-        before = Parent(found[-1].document.sequence, found[-1].sha256) if found else None
-        if stored.document.parent != before:
-            break
-        found.append(stored)
-    return found
-
-
-def sign_again(documents: Documents, records: Sequence[Signed[PruneRecord]]) -> None:
-    """Sign prune records by another key, whose earlier key counts no more; their hashes stay the same.
-
-    :param documents: with the new signer, which does not believe the earlier key.
-    """
-    for stored in records:
-        try:
-            is_signed = claim(documents, stored.name, RECORD, stored.document, Role.STORE) is not None
-        except SnapshotConflictError:
-            is_signed = False
-        if not is_signed:
-            log.warning("%s stays signed by the earlier key: what it records counts as missing", stored.name)
 
 
 def _read(repository: Repository, number: int) -> Signed[PruneRecord] | None:

@@ -126,15 +126,12 @@ def rotate_signing_key(
 ) -> tuple[SignerEntry, int]:
     """Introduce the key that signs from the next snapshot on; no writer may be at work meanwhile.
 
-    Where the keys until now were stolen, the new one signs the prune records again that they prove until then.
-
     :param new: the key that the connection names.
     :param old: a key of role ``store`` that is not retired, or the recovery key.
     :param revoke: the keys until now were stolen.
     :return: the new key, and the first snapshot that it signs.
     """
     from airflow_provider_elementary.snapshots.lookup import find_head
-    from airflow_provider_elementary.snapshots.prune_record import linked_records, sign_again
 
     trust = repository.trust
     if new is None:
@@ -148,8 +145,7 @@ def rotate_signing_key(
     first = head.document.sequence + 1 if head is not None else 1
     retired = tuple(known.key.key_id for known in trust.current())
     documents = Documents(repository.store, trust, signer_of(old, trust))
-    records = linked_records(repository) if revoke else []
-    trust = introduce(
+    introduce(
         documents,
         entry,
         first_number=first,
@@ -157,7 +153,6 @@ def rotate_signing_key(
         retired=retired,
         revoked=retired if revoke else (),
     )
-    sign_again(Documents(repository.store, trust, signer_of(new, trust)), records)
     return entry, first
 
 

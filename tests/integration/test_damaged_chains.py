@@ -23,10 +23,9 @@ from airflow_provider_elementary.snapshots.chain import Anchor
 from airflow_provider_elementary.snapshots.diff import diff
 from airflow_provider_elementary.snapshots.maintenance.prune import prune
 from airflow_provider_elementary.snapshots.maintenance.retention import Retention
-from airflow_provider_elementary.snapshots.store_setup import rotate_signing_key
 from airflow_provider_elementary.snapshots.verify import verify
 from airflow_provider_elementary.storage.documents import sha256
-from airflow_provider_elementary.storage.layout import GENESIS, manifest_key, record_key
+from airflow_provider_elementary.storage.layout import GENESIS, manifest_key
 from airflow_provider_elementary.storage.trust import introduce
 from tests.support.signing import SIGNER, STORE_ID, entry, new_signer, opened
 from tests.support.stores import Rest, grow, local_rest, take, world_after
@@ -229,31 +228,3 @@ class TestALostManifest:
         prune(writer, Retention(keep_last=2), acknowledge_loss=range(1, 3), now=LATER + timedelta(days=3))
 
         assert verify(Repository(rest.store, rest.keys, store_id=STORE_ID), snapshot="all").findings == ()
-
-    def test_is_none_where_the_rotation_signed_the_records_again(self, rest: Rest, manifests: list[Manifest]) -> None:
-        for days, kept in ((0, 3), (2, 2), (4, 2)):
-            prune(rest.repository, Retention(keep_last=kept), now=LATER + timedelta(days=days))
-        assert not rest.path(manifest_key(1)).exists()
-        named = {found.key for found in rest.store.list("prunes/")}
-        signer = new_signer()
-
-        rotate_signing_key(rest.repository, signer, SIGNER, revoke=True)
-
-        reader = Repository(rest.store, rest.keys, store_id=STORE_ID)
-        assert verify(reader, snapshot="all").findings == ()
-        writer = Repository(rest.store, rest.keys, store_id=STORE_ID, signing=signer)
-        prune(writer, Retention(keep_last=1), now=LATER + timedelta(days=6))
-        assert verify(Repository(rest.store, rest.keys, store_id=STORE_ID), snapshot="all").findings == ()
-        assert {found.key for found in rest.store.list("prunes/")} > named
-
-    def test_that_no_record_before_it_names_is_not_signed_again(self, rest: Rest, manifests: list[Manifest]) -> None:
-        for days, kept in ((0, 3), (2, 2), (4, 2)):
-            prune(rest.repository, Retention(keep_last=kept), now=LATER + timedelta(days=days))
-        assert not rest.path(manifest_key(1)).exists()
-        rest.path(record_key(1)).unlink()
-        signer = new_signer()
-
-        rotate_signing_key(rest.repository, signer, SIGNER, revoke=True)
-
-        report = verify(Repository(rest.store, rest.keys, store_id=STORE_ID), snapshot="all")
-        assert ("missing", manifest_key(1)) in {(found.damage.value, found.object) for found in report.findings}
