@@ -83,15 +83,27 @@ class DbtConditions:
             if each.kind != "invocation" and each.table in (PROJECT, each.subject)
         }
         earlier = sorted((each for each in before if each.kind in _KINDS), key=lambda each: each.started_at)
+        known_ids, seen_at = {each.condition_id for each in earlier}, dict(self.seen_at)
         for known in earlier:
             same = found.get(known.condition_id)
-            if same is None and (same := unplaced.get((known.kind, known.subject, known.started_at))) is not None:
-                found.pop(same.condition_id, None)
-                same = replace(same, table=known.table, title=known.title)
+            streak = unplaced.get((known.kind, known.subject, known.started_at)) or next(
+                # What came back after a removal that is no longer known began within all of its results.
+                (each for each in by_key[known.key] if each.condition_id not in known_ids and _is_within(known, each)),
+                None,
+            )
+            if same is None and streak is not None:
+                found.pop(streak.condition_id, None)
+                seen_at[known.condition_id] = seen_at.get(streak.condition_id, ())
+                title = streak.title if streak.table == known.table else known.title
+                last_seen = max(known.last_seen, streak.last_seen)
+                same = replace(streak, table=known.table, title=title, started_at=known.started_at, last_seen=last_seen)
             if same is not None and known.state == REMOVED:
                 # What was seen to be gone at a moment stays so; what is listed again is a new condition.
-                again = self._again(known, same, earlier)
-                found |= {each.condition_id: each for each in (known, again) if each is not None}
+                results = seen_at.get(known.condition_id, ())
+                again = self._again(known, same, results, earlier)
+                found[known.condition_id] = known
+                if again is not None:
+                    found[again.condition_id], seen_at[again.condition_id] = again, results
             elif same is not None:
                 found[known.condition_id] = same
             elif known.holds:
@@ -101,20 +113,26 @@ class DbtConditions:
                 found[known.condition_id] = self._without_first(known, later)
         return list(found.values())
 
-    def _again(self, removed: Condition, newer: Condition, earlier: Iterable[Condition]) -> Condition | None:
+    def _again(
+        self, removed: Condition, newer: Condition, seen_at: Iterable[datetime], earlier: Iterable[Condition]
+    ) -> Condition | None:
         """Return the condition of what was removed, came back and is not good; None where it did not come back.
 
         It begins with the first result since, or, where its last one still counts, when it was listed again.
 
         :param newer: what the results say without the removal.
+        :param seen_at: when they came.
         :param earlier: the conditions that are known, the oldest first.
         """
-        results = [at for at in self.seen_at.get(newer.condition_id, ()) if at > removed.last_seen]
+        results = [at for at in seen_at if at > removed.last_seen]
         if not results and not (newer.holds and self.lists.is_listed(removed.subject)):
             return None
         known = [each.started_at for each in earlier if each.key == removed.key and each.started_at > removed.last_seen]
-        moment = self.lists.as_of or (self.lists.command.at if self.lists.command else removed.ended_at)
-        started_at = min([*known, *results], default=moment or removed.last_seen)
+        moment, command = self.lists.as_of or removed.ended_at or removed.last_seen, self.lists.command
+        if command is not None:
+            # Results have the time of the session.
+            moment = (self.lists.as_of or command.at) + command.ahead
+        started_at = min([*known, *results], default=moment)
         return replace(newer, started_at=started_at, last_seen=max(newer.last_seen, started_at))
 
     def _without_first(self, known: Condition, later: Condition | None) -> Condition:
@@ -132,6 +150,12 @@ class DbtConditions:
 
 def _overlap(known: Condition, later: Condition) -> bool:
     return known.started_at < later.started_at <= known.last_seen
+
+
+def _is_within(known: Condition, streak: Condition) -> bool:
+    """Return whether a condition began within another one, and holds, was removed or ended with it."""
+    is_one = known.state == REMOVED or known.ended_at in (None, streak.ended_at)
+    return is_one and streak.started_at < known.started_at < (streak.ended_at or datetime.max)
 
 
 def dbt_conditions(

@@ -76,13 +76,13 @@ class Gap:
 def find_gaps(times: Sequence[datetime], as_of: datetime | None) -> Iterator[Gap]:
     """Yield the times in which something regular was missed.
 
-    What is usual is learned from the time before each gap alone, so that a gap stays the same when more is known. What
-    was missed at the same hour of the day before is not missed again: it stopped.
+    What is usual is learned from the time before each gap alone, so that a gap stays the same when more is known. One
+    job that was missed at the same hour of the day before is not missed again: it stopped.
 
     :param times: when it came, the oldest first.
     :param as_of: the moment up to which the times are known; None for the newest of them.
     """
-    missed_at, stopped = datetime.min, timedelta()
+    missed: list[tuple[datetime, timedelta]] = []
     for place, last in enumerate(times):
         is_over = place + 1 < len(times)
         until = times[place + 1] if is_over else max(as_of or last, last)
@@ -91,9 +91,11 @@ def find_gaps(times: Sequence[datetime], as_of: datetime | None) -> Iterator[Gap
         missed_after, wait = expected
         if until - last <= missed_after:
             continue
-        if abs(last - missed_at - _DAY) <= _SAME_HOUR:
-            missed_after, wait = stopped + _late(stopped), stopped
-        missed_at, stopped = last, max(until - last, wait)
+        missed = [(at, lasted) for at, lasted in missed if last - at <= _DAY + _SAME_HOUR]
+        stopped = next((lasted for at, lasted in missed if last - at >= _DAY - _SAME_HOUR), None)
+        if stopped is not None and _is_one_job(times, before(last, _WEEK), stopped):
+            missed_after, wait = stopped + _SHORTEST, stopped
+        missed.append((last, max(until - last, wait)))
         if until - last > missed_after:
             yield Gap(last, last + wait, until, is_over)
 
@@ -112,6 +114,12 @@ def _expected(times: Sequence[datetime], place: int) -> tuple[timedelta, timedel
         wait = max(waits)
         found.append((wait + _late(wait), wait))
     return min(found, default=None)
+
+
+def _is_one_job(times: Sequence[datetime], after: datetime, lasted: timedelta) -> bool:
+    """Return whether all that came within a time, not right at its ends, came together: or nothing did."""
+    first, following = bisect_right(times, after + _SAME_HOUR), bisect_left(times, after + lasted - _SAME_HOUR)
+    return following <= first or times[following - 1] - times[first] <= _SAME_HOUR
 
 
 def _late(wait: timedelta) -> timedelta:

@@ -172,6 +172,7 @@ class ElementaryCapturePartOperator(ElementaryStoreOperator):
                 self.repository,
                 PartReference.parse(self.part),
                 run_key=run,
+                run_after=run_after(context),
                 attempt=_attempt(context),
             )
         return summary.to_dict()

@@ -53,6 +53,10 @@ def _last_proved(
             newest, missed = found, 0
         elif (missed := missed + 1) >= _LOOKS:
             break
+    if newest is None:
+        # They are in place of true ones too. Up to the number that was proved once, all were.
+        before = range(min(begin, last - _LOOKS + 1) - 1, first - 1, -1)
+        newest = next(filter(None, map(read, before)), None)
     return newest, _LOOKS
 
 

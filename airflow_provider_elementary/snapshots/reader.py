@@ -224,7 +224,8 @@ class SnapshotSource:
 
     def _gone(self, file: FileEntry) -> ElementaryError:
         """Return why a file is gone: pruned since the snapshot was opened, or removed by nobody who may."""
-        records = [stored.document for stored in read_records(self._repository)]
+        # A task listed the records before, and does not know those of meanwhile.
+        records = [stored.document for stored in read_records(self._repository.reopened())]
         if any(stone.sequence == self.manifest.sequence for record in records for stone in record.snapshots) or any(
             expired.key == file.key for record in records for expired in record.expired
         ):

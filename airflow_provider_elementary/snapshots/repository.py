@@ -24,7 +24,13 @@ from airflow_provider_elementary.snapshots.index import Row
 from airflow_provider_elementary.snapshots.lookup import find_manifest, read_signed, resolve_manifest
 from airflow_provider_elementary.snapshots.manifest import Manifest
 from airflow_provider_elementary.snapshots.manifest_document import Generation, ManifestDocument
-from airflow_provider_elementary.snapshots.prune_record import PruneRecord, known_record, without_expired
+from airflow_provider_elementary.snapshots.prune_record import (
+    PruneRecord,
+    newest_record,
+    read_records,
+    tombstones,
+    without_expired,
+)
 from airflow_provider_elementary.snapshots.store_setup import SigningKey, signer_of
 from airflow_provider_elementary.storage.genesis import Trust
 from airflow_provider_elementary.storage.kept_files import KeptFiles, load_kept_files, save_kept_files
@@ -129,6 +135,11 @@ class Repository:
         opened = Documents(self.store, self.trust, self._signer)
         opened.kept = self.kept
         return opened
+
+    def reopened(self) -> Repository:
+        """Return the same store for a reader that asks for everything itself, also within :meth:`one_task`."""
+        store = self.store.inner if isinstance(self.store, ReadOnceStore) else self.store
+        return Repository(store, self._keys, store_id=self.store_id)
 
     def read_again(self) -> None:
         """Read everything of the store again when it is next needed."""
@@ -263,9 +274,12 @@ class Repository:
             found = read_signed(self, number)
         except (SnapshotNotFoundError, SnapshotCorruptError, StoreRefusedError, KeyUnavailableError):
             return None
-        record = known_record(self)
-        pruned = {stone.sequence for stone in record.document.snapshots} if record is not None else set()
-        if found.document.snapshot_id != snapshot_id or number in pruned:
+        if found.document.snapshot_id != snapshot_id:
+            return None
+        newest = newest_record(self)
+        # No prune removed one that was the newest at the last prune, or that was taken since.
+        is_new = newest is None or number >= newest.document.head.sequence
+        if not is_new and number in tombstones(list(read_records(self))):
             return None
         return resolve_manifest(self, found)
 

@@ -159,7 +159,13 @@ def commit_in_parts(
             )
 
     manifest = commit_parts(
-        open_source, repository, reference, run_key=run_key, attempt=attempt, in_one_task=in_one_task
+        open_source,
+        repository,
+        reference,
+        run_key=run_key,
+        run_after=run_after,
+        attempt=attempt,
+        in_one_task=in_one_task,
     )
     return _taken(repository, manifest, started)
 

@@ -69,16 +69,20 @@ class KeptFiles:
 
     def keep_document(self, sha256: str, content: bytes) -> None:
         """Keep a signed document by the hash of its JSON; a large one is read again."""
-        if len(content) > _LARGEST:
-            return
-        self._documents[sha256] = content
-        self._keep(hashlib.sha256(content).hexdigest(), content)
+        if len(content) <= _LARGEST and self._keep(hashlib.sha256(content).hexdigest(), content):
+            self._documents[sha256] = content
 
-    def _keep(self, sha256: str, content: bytes) -> None:
+    def _keep(self, sha256: str, content: bytes) -> bool:
+        """Keep bytes by their hash, and return whether they are kept; an answer that was truncated has another."""
         with self._lock:
-            if sha256 not in self._content and len(content) + _HEAD.size <= self._room:
-                self._content[sha256] = content
-                self._room -= len(content) + _HEAD.size
+            if sha256 in self._content:
+                return True
+            size = len(content) + _HEAD.size
+            if size > self._room or hashlib.sha256(content).hexdigest() != sha256:
+                return False
+            self._content[sha256] = content
+            self._room -= size
+            return True
 
     def stored(self) -> bytes:
         """Return the files that were read, as one object for the next task; empty where there is none.

@@ -15,6 +15,7 @@ from airflow_provider_elementary.access.check.session import StatementFailedErro
 from airflow_provider_elementary.elementary_schema import TABLES
 from airflow_provider_elementary.exceptions import ElementaryError, SchemaNotFoundError
 from airflow_provider_elementary.hooks.elementary import ElementaryHook
+from airflow_provider_elementary.snapshots.capture.facts import read_facts
 from airflow_provider_elementary.warehouses.clock import read_clock
 from airflow_provider_elementary.warehouses.source import WarehouseSource
 from tests.support.datasets import world_a, write_clickhouse
@@ -97,6 +98,26 @@ def test_seconds_without_a_zone_are_counts_since_1970(client: Any, world: World)
         found = source.read("dbt_invocations", since=min(expected)).read_all()
 
     assert sorted(found["created_at"].to_pylist()) == sorted(expected)
+
+
+@pytest.mark.parametrize("declared", ["DateTime", "DateTime64(6)", "Nullable(DateTime64(6))"])
+def test_a_table_without_rows_of_the_past_has_no_newest_one(client: Any, declared: str) -> None:
+    client.command("DROP DATABASE IF EXISTS empty")
+    client.command("CREATE DATABASE empty")
+    client.command(
+        f"CREATE TABLE empty.dbt_invocations (invocation_id String, created_at {declared}) "
+        "ENGINE = MergeTree ORDER BY tuple()"
+    )
+
+    with ElementaryHook("clickhouse", schema="empty").source() as source:
+        before = read_facts(source, None, PLANTED, {})
+        client.command("INSERT INTO empty.dbt_invocations VALUES ('of the future', '2030-01-01 00:00:00')")
+        after = read_facts(source, None, PLANTED, {})
+        client.command("INSERT INTO empty.dbt_invocations VALUES ('of the past', '2026-01-01 00:00:00')")
+        last = read_facts(source, None, PLANTED, {})
+
+    assert [facts["dbt_invocations"].newest for facts in (before, after)] == [None, None]
+    assert last["dbt_invocations"].newest == datetime(2026, 1, 1)
 
 
 def test_a_query_without_rows_has_its_columns(source: WarehouseSource) -> None:

@@ -20,6 +20,8 @@ from airflow_provider_elementary.snapshots.maintenance.retention import Retentio
 from airflow_provider_elementary.snapshots.parts import PartReference
 from airflow_provider_elementary.snapshots.parts import plan_step as plan_module
 from airflow_provider_elementary.storage.layout import DATA, PARTS, PLANS
+from airflow_provider_elementary.storage.object_store.local import LocalStore
+from airflow_provider_elementary.times import utc_now
 from airflow_provider_elementary.warehouses.duckdb import DuckDBWarehouse
 from airflow_provider_elementary.warehouses.source import WarehouseSource
 from tests.support.datasets import write_duckdb
@@ -226,6 +228,21 @@ class TestRetries:
 
         assert (numbers(planned), left) == ([0], "captured before")
         assert {file.snapshot_id for file in manifest.files} == {planned[0].plan.removeprefix(PLANS)}
+
+    def test_what_an_earlier_plan_committed_is_found_below_another_runs_snapshot(
+        self, parts: NewParts, rest: Rest, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(LocalStore, "clock_difference", lambda store: timedelta(0))
+        lost, run = parts(), parts(rows_per_part=1_000_000)
+        before = lost.plan()
+        with monkeypatch.context() as later:
+            later.setattr(plan_module, "utc_now", lambda: utc_now() + timedelta(hours=1))
+            planned = run.plan()
+        committed = lost.commit(before[0])
+        in_one_task(parts(), rest.repository, run_key="another run")
+
+        assert run.capture(planned[0]) == "committed before"
+        assert run.commit(planned[0]) == committed
 
 
 class TestOutdated:

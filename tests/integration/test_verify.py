@@ -19,6 +19,7 @@ from airflow_provider_elementary.snapshots.maintenance.prune import prune
 from airflow_provider_elementary.snapshots.maintenance.retention import Retention
 from airflow_provider_elementary.snapshots.repository import Repository
 from airflow_provider_elementary.snapshots.verify import VerifyReport, verify
+from airflow_provider_elementary.storage.file_binding import WHOLE_BYTES
 from airflow_provider_elementary.storage.layout import manifest_key, record_key
 from airflow_provider_elementary.storage.outcomes import Outcome
 from airflow_provider_elementary.times import utc_now
@@ -106,18 +107,27 @@ class TestFiles:
         assert found(report) == {("changed", file.key)}
         assert f"Has {file.size - 7:,} bytes instead of {file.size:,}" in report.findings[0].detail
 
-    @pytest.mark.parametrize(("snapshot", "size"), [("latest", "more than "), ("all", "")])
-    def test_a_file_that_grew_is_found_by_its_size(
-        self, snapshot: str, size: str, rest: Rest, manifests: list[Manifest]
+    @pytest.mark.parametrize("snapshot", ["latest", "all"])
+    @pytest.mark.parametrize("is_empty", [True, False])
+    def test_a_file_of_another_size_is_found_by_it(
+        self, snapshot: str, is_empty: bool, rest: Rest, manifests: list[Manifest]
     ) -> None:
         file = manifests[-1].files[0]
-        largest = max(each.size for each in manifests[-1].files)
-        rest.path(file.key).write_bytes(bytes(largest + 1))
+        size = 0 if is_empty else max(each.size for each in manifests[-1].files) + 1
+        rest.path(file.key).write_bytes(bytes(size))
 
         report = verify(opened(rest.store), snapshot=snapshot)
 
         assert found(report) == {("changed", file.key)}
-        assert f"Has {size}{largest + 1:,} bytes instead of {file.size:,}" in report.findings[0].detail
+        assert f"Has {size:,} bytes instead of {file.size:,}" in report.findings[0].detail
+
+    def test_a_file_that_is_too_large_is_not_read_to_its_end(self, rest: Rest, manifests: list[Manifest]) -> None:
+        file = manifests[-1].files[0]
+        rest.path(file.key).write_bytes(bytes(WHOLE_BYTES + 1))
+
+        [finding] = verify(opened(rest.store)).findings
+
+        assert f"Has at least {WHOLE_BYTES:,} bytes instead of {file.size:,}" in finding.detail
 
     @pytest.mark.parametrize("snapshot", ["latest", "all"])
     def test_a_file_that_is_gone_is_missing(self, snapshot: str, rest: Rest, manifests: list[Manifest]) -> None:
@@ -125,6 +135,22 @@ class TestFiles:
         rest.store.delete(file.key)
 
         assert found(verify(rest.repository, snapshot=snapshot)) == {("missing", file.key)}
+
+    @pytest.mark.parametrize("snapshot", ["latest", "all"])
+    @pytest.mark.parametrize(
+        "put", [Path.mkdir, lambda path: path.symlink_to("/etc/passwd")], ids=["directory", "link"]
+    )
+    def test_a_file_is_missing_where_no_file_is_in_its_place(
+        self, snapshot: str, put: Callable[[Path], None], rest: Rest, manifests: list[Manifest]
+    ) -> None:
+        file = manifests[-1].files[-1]
+        rest.store.delete(file.key)
+        put(rest.path(file.key))
+
+        report = verify(rest.repository, snapshot=snapshot)
+
+        assert found(report) == {("missing", file.key)}
+        assert report.findings[0].detail.startswith(f"The object is missing ({file.size:,} bytes of ")
 
     def test_a_deleted_file_is_missing_from_every_snapshot_that_names_it(
         self, rest: Rest, manifests: list[Manifest]

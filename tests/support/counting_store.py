@@ -109,7 +109,7 @@ class CountingStore:
 
     def get_range(self, key: str, start: int, length: int) -> bytes:
         if key not in self.objects:
-            raise ObjectNotFoundError(f"{key} is missing")
+            raise ObjectNotFoundError(self.uri, key)
         self.ranges += 1
         return self._count("get", self.objects[key][start : start + length]) or b""
 
@@ -142,7 +142,7 @@ class CountingStore:
         return True
 
     def clock_difference(self) -> timedelta | None:
-        return None
+        return timedelta(0)
 
     def protection(self, key: str) -> str:
         return "memory"

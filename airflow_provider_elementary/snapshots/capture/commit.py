@@ -190,12 +190,14 @@ def committed_for(
     """Return the snapshot that an earlier attempt of the same run committed, if it is one of the newest.
 
     :param categories: those of this attempt; one of others was committed under another policy.
-    :param run_after: no attempt began before it, so that older snapshots are not looked at; None where that is unknown.
+    :param run_after: no attempt began before it, so that older snapshots are not looked at where the store has a clock,
+        with which that of a writer was compared; None where that is unknown.
     :param head: the newest manifest; None in an empty store.
     :raises StoreError: the store or KMS failed; a retry may help.
     """
     newest = head.document.sequence if head else 0
-    earliest = in_utc(run_after) - CLOCK_DIFFERENCE if run_after is not None else None
+    is_clocked = repository.store.clock_difference() is not None
+    earliest = in_utc(run_after) - CLOCK_DIFFERENCE if run_after is not None and is_clocked else None
     looked_at = 0
     for sequence in range(newest, max(0, newest - _RECENT_NUMBERS), -1):
         if looked_at == _RECENT:

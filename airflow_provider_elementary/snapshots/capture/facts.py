@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 from typing import Any
 
 import pyarrow as pa
@@ -31,6 +31,7 @@ from airflow_provider_elementary.warehouses.watermarks import (
 RUN = "invocation_id"
 
 _TIME = pa.timestamp("us")
+_EPOCH = datetime(1970, 1, 1)
 #: Windows of at most this size in all are kept in memory, and read once; larger ones are read again.
 _KEPT_BYTES = 64 * 2**20
 
@@ -92,11 +93,12 @@ def _facts(source: WarehouseSource, table: Table, window_from: datetime | None, 
         watermark.copy() >= watermark_bound(earliest_watermark(held.watermark_type), held.watermark_type),
         watermark.copy() <= watermark_bound(latest, held.watermark_type),
     )
+    in_time = exp.Case().when(until_now.copy(), watermark.copy())
     if window_from is None:
-        # An index answers it, where there is one.
-        found = read_aggregates(source, table, {"newest": exp.func("max", watermark.copy())}, where=until_now)
+        # An index answers it, where there is one. A maximum of no counts since 1970 is 1970; that of this case is null.
+        greatest = in_time if held.watermark_type is WatermarkType.EPOCH else watermark.copy()
+        found = read_aggregates(source, table, {"newest": exp.func("max", greatest)}, where=until_now)
         return TableFacts(naive(found["newest"]))
-    newest = exp.func("max", exp.Case().when(until_now.copy(), watermark.copy()))
     # Compared with a literal, so that an index or partitions answer; what is older is not read.
     in_window = watermark.copy() >= watermark_bound(window_from, held.watermark_type)
     undated = watermark.copy().is_(exp.null())
@@ -104,15 +106,15 @@ def _facts(source: WarehouseSource, table: Table, window_from: datetime | None, 
         source,
         table,
         {
-            "newest": newest,
+            "newest": exp.func("max", in_time),
             "young": exp.func("count", watermark.copy()),
-            "in_time": exp.func("count", exp.Case().when(until_now.copy(), watermark.copy())),
+            "in_time": exp.func("count", in_time.copy()),
             "undated": exp.func("count", exp.Case().when(undated.copy(), exp.Literal.number(1))),
         },
         where=exp.or_(in_window, undated),
     )
-    young, in_time = int(found["young"]), int(found["in_time"])
-    return TableFacts(naive(found["newest"]), None, None, int(found["undated"]), young, young - in_time)
+    young = int(found["young"])
+    return TableFacts(naive(found["newest"]), None, None, int(found["undated"]), young, young - int(found["in_time"]))
 
 
 def _facts_of_window(
@@ -183,6 +185,9 @@ def naive(moment: Any) -> datetime | None:
     """Return a time that a warehouse answered, in UTC without a zone."""
     if isinstance(moment, date) and not isinstance(moment, datetime):
         return datetime.combine(moment, time.min)
+    if isinstance(moment, int):
+        # ClickHouse's type of whole seconds leaves it as their count.
+        return _EPOCH + timedelta(seconds=moment)
     return without_zone(moment) if moment else None
 
 

@@ -201,7 +201,9 @@ def _settled(source: WarehouseSource, table: Table, facts: TableFacts, window_fr
     )
     aggregates = {"oldest": exp.func("min", watermark.copy()), "settled": exp.func("count", watermark.copy())}
     found = read_aggregates(source, table, aggregates, where=settled)
-    return replace(facts, settled_rows=int(found["settled"]), settled_from=naive(found["oldest"]))
+    # A minimum of no rows is null, and 1970 on ClickHouse.
+    oldest = naive(found["oldest"]) if found["settled"] else None
+    return replace(facts, settled_rows=int(found["settled"]), settled_from=oldest)
 
 
 def _days(source: Source, table: Table, since: datetime | None, until: datetime) -> DaySums:

@@ -47,10 +47,14 @@ class Part:
 
 def _filtered(batch: pa.RecordBatch, mask: pa.Array) -> pa.RecordBatch:
     """Return the rows of a mask; columns that hold nothing are made again, as that is cheaper."""
-    filled = [name for name in batch.schema.names if batch[name].null_count < batch.num_rows]
-    rows, found = pc.sum(mask).as_py() or 0, batch.select(filled).filter(mask)
+    # By place, as a name may come twice.
+    filled = [place for place, column in enumerate(batch.columns) if column.null_count < batch.num_rows]
+    found = dict(zip(filled, batch.select(filled).filter(mask).columns, strict=True))
+    rows = pc.sum(mask).as_py() or 0
     # A slice of the empty ones would keep all that the driver handed over.
-    columns = [found[field.name] if field.name in filled else pa.nulls(rows, field.type) for field in batch.schema]
+    columns = [
+        found[place] if place in found else pa.nulls(rows, field.type) for place, field in enumerate(batch.schema)
+    ]
     return pa.RecordBatch.from_arrays(columns, schema=batch.schema)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
@@ -9,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache, cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from airflow_provider_elementary.exceptions import (
     ElementaryError,
@@ -50,7 +51,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-#: How many generations a prune reads at most to prove that earlier ones are over.
+T = TypeVar("T")
+
+#: How many objects that anybody may have put there a prune reads at most of one kind; the others wait for the next.
 _LOOKS = 64
 
 
@@ -282,9 +285,21 @@ class PrunePlan:
         names = [found.key for found in store.list(KEPT)]
         if not expired.isdisjoint(found.key for found in doomed):
             return names
-        heads = {name: store.get_capped(name, TIME_BYTES) for name in names}
-        oldest = self.clock.oldest_orphan
-        return [name for name, head in heads.items() if head is not None and stored_at(head.content) < oldest]
+        return [name for name in self._mixed(names)[:_LOOKS] if self._is_outdated(name)]
+
+    def _is_outdated(self, kept: str) -> bool:
+        try:
+            head = self._repository.store.get_capped(kept, TIME_BYTES)
+        except ElementaryError as error:
+            # No run depends on it: what somebody put there must not stop a prune.
+            log.warning("leaving what a task kept of small files: %s", error)
+            return False
+        return head is not None and stored_at(head.content) < self.clock.oldest_orphan
+
+    def _mixed(self, found: Sequence[T]) -> list[T]:
+        """Return names in an order that each prune has of its own: nobody can put any before the others for good."""
+        now = self.clock.now.isoformat()
+        return sorted(found, key=lambda each: hashlib.sha256(f"{now} {each}".encode()).digest())
 
     @property
     def oldest_upload(self) -> datetime:
@@ -334,19 +349,21 @@ class PrunePlan:
                 continue
             # Of a manifest that was lost, the id is not known.
             (older if ids.get(number, "") in ("", snapshot_id) else unused).append((number, found.key))
-        staying, begun, end = sorted(self._there - set(self.manifests)), sorted(began), max(self._there) + 1
-        # Anybody can put names there: each is read once, and what is left over waits for the next prunes.
+        staying, begun = sorted(self._there - set(self.manifests)), sorted(began)
         looks = iter(range(_LOOKS))
 
         @cache
-        def is_proved(generation: str) -> bool:
-            return next(looks, None) is not None and self._is_proved(generation)
+        def proved_up_to(place: int) -> int:
+            """Return a proved generation that began after the manifest before a place, up to the one there; else 0."""
+            before = staying[place - 1] if place else 0
+            numbers = begun[bisect_right(begun, before) : bisect_right(begun, staying[place])]
+            # Anybody can put names there: it is the last one, unless somebody put others after it.
+            order = [*numbers[-1:], *self._mixed(numbers[:-1])]
+            return next((each for each in order if next(looks, None) is not None and self._is_proved(began[each])), 0)
 
-        for number, key in older:
+        for number, key in self._mixed(older):
             place = bisect_left(staying, number)
-            first = staying[place] if place < len(staying) else end
-            later = reversed(begun[bisect_right(begun, number) : bisect_right(begun, first)])
-            if number < first and (first == end or any(is_proved(began[after]) for after in later)):
+            if number < (proved_up_to(place) if place < len(staying) else max(self._there) + 1):
                 unused.append((number, key))
         return [key for _, key in unused]
 

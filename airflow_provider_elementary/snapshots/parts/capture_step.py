@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_elementary.snapshots.parts.documents import PartDocument
@@ -47,18 +48,20 @@ def capture_part(
     reference: PartReference,
     *,
     run_key: str,
+    run_after: datetime | None = None,
     attempt: str,
 ) -> PartSummary:
     """Read and encrypt one part of a plan, unless an earlier attempt did.
 
     :param open_source: opens the warehouse, with its access check; only where something is read.
     :param run_key: what the snapshot is taken for.
+    :param run_after: no attempt of the run began before this time.
     :param attempt: distinguishes this attempt from all others at the part.
     """
     stored = find_plan(repository, reference)
     if stored is None or stored.document.run_key != run_key:
         return _outdated(reference, "its plan is gone")
-    if stored.committed(repository) is not None:
+    if stored.committed(repository, run_after) is not None:
         log.info("part %d: the snapshot is committed; nothing to do", reference.part)
         return PartSummary(reference.part, "committed before")
     if stored.document.in_one_task or stored.is_over:

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import replace
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from airflow_provider_elementary.snapshots.capture import require_no_damage
@@ -38,6 +39,7 @@ def commit_parts(
     reference: PartReference,
     *,
     run_key: str,
+    run_after: datetime | None = None,
     attempt: str,
     in_one_task: Callable[[], Manifest],
 ) -> Manifest:
@@ -46,6 +48,7 @@ def commit_parts(
     :param open_source: opens the warehouse, with its access check.
     :param reference: any part of the plan.
     :param run_key: what the snapshot is taken for; where it was committed before, that snapshot is returned.
+    :param run_after: no attempt of the run began before this time.
     :param attempt: distinguishes this attempt from all others.
     :param in_one_task: takes the snapshot from the beginning: where the plan is gone, over or does not fit any more,
         or another writer committed first.
@@ -54,7 +57,7 @@ def commit_parts(
     stored = find_plan(repository, reference)
     if stored is None or stored.document.run_key != run_key:
         return _from_the_beginning(in_one_task, "its plan is gone")
-    if (earlier := stored.committed(repository)) is not None:
+    if (earlier := stored.committed(repository, run_after)) is not None:
         log.info("%s was committed for %s before; nothing to do", earlier.snapshot_id, run_key)
         require_no_damage(repository, earlier)
         return earlier

@@ -94,10 +94,12 @@ class StoredPlan:
         """Whether its deadline has passed."""
         return utc_now() > datetime.fromisoformat(self.document.deadline)
 
-    def committed(self, repository: Repository) -> Manifest | None:
-        """Return the snapshot that was committed for its run, or None."""
-        planned, head = self.document, find_head(repository)
-        return committed_for(repository, planned.run_key, planned.keys, datetime.fromisoformat(planned.taken_at), head)
+    def committed(self, repository: Repository, run_after: datetime | None) -> Manifest | None:
+        """Return the snapshot that was committed for its run, also by another plan, or None.
+
+        :param run_after: no attempt of the run began before this time.
+        """
+        return committed_for(repository, self.document.run_key, self.document.keys, run_after, find_head(repository))
 
     @property
     def references(self) -> list[PartReference]:

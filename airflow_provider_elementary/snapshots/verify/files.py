@@ -109,17 +109,20 @@ def check_files(
                 return one
         try:
             with _downloaded(store, key, largest, keep=keys is not None) as (content, size, digest):
+                if not size and not each and not _is_there(store, key):
+                    # A link or a directory reads as empty, and no listing has it.
+                    raise ObjectNotFoundError(store.uri, key)
                 one.files, one.size = 1, size
-                if size not in sizes_named:
-                    more = "more than " if size > largest else ""
-                    one.findings.append(ChainFinding(Damage.CHANGED, key, f"Has {more}{size:,} {of_other_size}"))
+                if digest is None or size not in sizes_named:
+                    least = "at least " if digest is None else ""
+                    one.findings.append(ChainFinding(Damage.CHANGED, key, f"Has {least}{size:,} {of_other_size}"))
                 elif digest != file.sha256:
                     one.findings.append(_of_another(entry, digest, owners))
                 elif data_keys is not None and file.category in categories:
                     _open(one, data_keys, entry, content)
         except StoreRefusedError:
             # What is behind a link is not read, and not listed either: there is no file.
-            if each or any(found.key == key for found in store.list(f"{key.partition('/')[0]}/")):
+            if each or _is_there(store, key):
                 raise
             return CheckedFiles([ChainFinding(Damage.MISSING, key, missing)])
         except ObjectNotFoundError:
@@ -193,14 +196,14 @@ def _open(checked: CheckedFiles, keys: _DataKeys, entry: NamedFile, file: Binary
 
 
 @contextmanager
-def _downloaded(store: Store, key: str, most: int, *, keep: bool) -> Iterator[tuple[BinaryIO, int, str]]:
+def _downloaded(store: Store, key: str, most: int, *, keep: bool) -> Iterator[tuple[BinaryIO, int, str | None]]:
     """Hash an object while it is copied to where it can be opened; the copy holds only encrypted bytes.
 
-    Yields the copy, how many bytes were read, and their hash.
+    Yields the copy, how many bytes were read, and their hash: None where not all were read.
 
     :param most: of a larger object, not all is read.
     """
-    digest = hashlib.sha256()
+    digest, is_whole = hashlib.sha256(), True
     with tempfile.SpooledTemporaryFile(max_size=_SPOOL_BYTES) as copy:
         start = 0
         while chunk := store.get_range(key, start, WHOLE_BYTES):
@@ -208,10 +211,17 @@ def _downloaded(store: Store, key: str, most: int, *, keep: bool) -> Iterator[tu
             if keep:
                 copy.write(chunk)
             start += len(chunk)
-            if len(chunk) < WHOLE_BYTES or start > most:
+            if len(chunk) < WHOLE_BYTES:
+                break
+            if start > most:
+                is_whole = False
                 break
         copy.seek(0)
-        yield cast(BinaryIO, copy), start, digest.hexdigest()
+        yield cast(BinaryIO, copy), start, digest.hexdigest() if is_whole else None
+
+
+def _is_there(store: Store, key: str) -> bool:
+    return any(found.key == key for found in store.list(f"{key.partition('/')[0]}/"))
 
 
 def _of_another(entry: NamedFile, digest: str, owners: Mapping[str, str]) -> ChainFinding:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from threading import Lock
 from typing import BinaryIO
@@ -43,43 +43,44 @@ class ReadOnceStore:
     def list(self, prefix: str, after: str = "") -> Iterator[StoredObject]:
         """Yield the objects below a prefix; see :meth:`Store.list`."""
         with self._lock:
-            if (found := self._listings.get((prefix, after))) is None:
+            if (found := self._listings.get((prefix, after))) is None or found.error is not None:
                 found = self._listings[prefix, after] = _Listing(self.inner.list(prefix, after))
         return iter(found)
 
     def put_if_absent(self, key: str, content: bytes) -> bool:
         """Write a small object unless one is there; see :meth:`Store.put_if_absent`."""
-        self._discard(key)
-        if is_written := self.inner.put_if_absent(key, content):
+        with self._changing(key):
+            is_written = self.inner.put_if_absent(key, content)
+        if is_written:
             self._keep(key, Fetched(content, "", len(content)))
         return is_written
 
     def put(self, key: str, content: bytes) -> None:
         """Write a small object; see :meth:`Store.put`."""
-        self._discard(key)
-        self.inner.put(key, content)
+        with self._changing(key):
+            self.inner.put(key, content)
 
     def replace(self, key: str, content: bytes, etag: str) -> bool:
         """Replace a small object; see :meth:`Store.replace`."""
-        self._discard(key)
-        return self.inner.replace(key, content, etag)
+        with self._changing(key):
+            return self.inner.replace(key, content, etag)
 
-    def create(self, key: str) -> AbstractContextManager[BinaryIO]:
+    @contextmanager
+    def create(self, key: str) -> Iterator[BinaryIO]:
         """Open a new object for writing; see :meth:`Store.create`."""
         # A file is listed with the others of its folder only: a series is not listed again for it.
-        self._discard(key, folder=key.rpartition("/")[0])
-        return self.inner.create(key)
+        with self._changing(key, folder=key.rpartition("/")[0]), self.inner.create(key) as target:
+            yield target
 
     def delete(self, key: str) -> None:
         """Delete an object; see :meth:`Store.delete`."""
-        self._discard(key)
-        self.inner.delete(key)
+        with self._changing(key):
+            self.inner.delete(key)
 
     def delete_many(self, keys: Sequence[str]) -> Sequence[UndeletedObject]:
         """Delete objects; see :meth:`Store.delete_many`."""
-        for key in keys:
-            self._discard(key)
-        return self.inner.delete_many(keys)
+        with self._changing(*keys):
+            return self.inner.delete_many(keys)
 
     def get(self, key: str) -> bytes | None:
         """Return a small object; see :meth:`Store.get`."""
@@ -116,22 +117,30 @@ class ReadOnceStore:
                 self._room -= len(found.content)
                 self._documents[key] = found
 
-    def _discard(self, key: str, folder: str = "") -> None:
-        """Ask again for an object that is written or deleted now, and for the listings that have it.
+    @contextmanager
+    def _changing(self, *keys: str, folder: str = "") -> Iterator[None]:
+        """Ask again for objects that the block wrote or deleted, and for the listings that have them.
 
         :param folder: only for listings of what is in it.
         """
-        with self._lock:
-            self._documents.pop(key, None)
-            for prefix, after in [listed for listed in self._listings if key.startswith(listed[0])]:
-                if prefix.startswith(folder):
-                    del self._listings[prefix, after]
+        try:
+            yield
+        finally:
+            # Afterwards: what another thread asked for meanwhile may be older.
+            with self._lock:
+                for key in keys:
+                    self._documents.pop(key, None)
+                    for prefix, after in [listed for listed in self._listings if key.startswith(listed[0])]:
+                        if prefix.startswith(folder):
+                            del self._listings[prefix, after]
 
 
 class _Listing:
     """Names that are asked for as far as somebody reads them, and once."""
 
     def __init__(self, source: Iterator[StoredObject]) -> None:
+        #: Why no more names are to be had: what is known is not all.
+        self.error: BaseException | None = None
         self._source = source
         self._known: list[StoredObject] = []
         self._lock = Lock()
@@ -141,8 +150,18 @@ class _Listing:
         while True:
             with self._lock:
                 if place == len(self._known):
-                    if (found := next(self._source, None)) is None:
+                    if (found := self._next()) is None:
                         return
                     self._known.append(found)
             yield self._known[place]
             place += 1
+
+    def _next(self) -> StoredObject | None:
+        if self.error is not None:
+            raise self.error
+        try:
+            return next(self._source, None)
+        except BaseException as error:
+            # After it, the source says that it has no more.
+            self.error = error
+            raise

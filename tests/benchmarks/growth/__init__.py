@@ -1,10 +1,11 @@
 """What a store costs as its chain grows: requests and bytes of each task, and of a year.
 
-``python -m tests.benchmarks growth [--lengths 375 8775] [--real-hours 168]`` prints the tables, and fails where a task
-costs more at the last length than at the first; both end at the same hour of the week. The writer's own commit makes
-chains of made-up files, 12 new ones an hour and a full snapshot a week, with its own compactions. After each length the
-real writer syncs a small project for a week, with a compaction after each sync, and every task is measured. All in a
-store in memory that counts; nothing is pruned before the last task.
+``python -m tests.benchmarks growth [--lengths 375 8775] [--real-hours 168]`` prints the tables. It fails where an
+action on the chain costs more at the last length than at the first, beyond its pages, and where a task of the week asks
+more than its fixed maximum; both lengths end at the same hour of the week. The writer's own commit makes chains of
+made-up files, 12 new ones an hour and a full snapshot a week, with its own compactions. After each length the real
+writer syncs a small project for a week, with a compaction after each sync, and every task is measured. All in a store
+in memory that counts; nothing is pruned before the last task.
 """
 
 from __future__ import annotations

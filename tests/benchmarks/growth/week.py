@@ -171,5 +171,11 @@ class Week:
         now = self._project.now(self._hours).replace(tzinfo=UTC)
         retention = Retention(keep_daily=30, keep_monthly=12)
         first = prune(repository, retention, now=now)
-        later = prune(self._tasks.repository(), retention, now=now + timedelta(hours=25))
-        return f"recorded; a day later {later.files:,} files deleted" if first.removed else "nothing"
+        before = self._store.total
+        # Another task, whose requests are counted with those of the first.
+        later = prune(opened(self._store, self._tasks.keys), retention, now=now + timedelta(hours=25))
+        if not first.removed:
+            return "nothing"
+        return (
+            f"{before:,} requests to record; {self._store.total - before:,} a day later, {later.files:,} files deleted"
+        )

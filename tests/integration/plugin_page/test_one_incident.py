@@ -104,6 +104,26 @@ def test_an_incident_shows_the_history_of_its_tests_and_of_its_metrics(
     assert any('class="strip"' in html for html in shown)
 
 
+@pytest.mark.parametrize(
+    ("query", "listed"),
+    [
+        ("", ["of-orders", "of-customers"]),
+        ("status=open", ["of-customers"]),
+        ("status=resolved", ["of-orders"]),
+        ("q=customers", ["of-customers"]),
+        ("assignee=bob", ["of-orders", "of-customers"]),
+    ],
+)
+def test_the_list_is_filtered_by_table_and_status_and_not_by_assignee(
+    query: str, listed: list[str], admin: TestClient, shown: Callable[..., list[str]]
+) -> None:
+    shown(resolved(), incident(incident_id="of-customers", root="SHOP.CORE.CUSTOMERS"))
+
+    html = admin.get(f"/elementary/incidents?{query}").text
+
+    assert set(re.findall(r"incident\?id=([a-z-]+)", html)) == set(listed)
+
+
 def test_every_list_links_to_the_incident(admin: TestClient, store: str, stores: Callable[..., None]) -> None:
     stores(store)
 

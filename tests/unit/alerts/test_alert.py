@@ -8,6 +8,7 @@ from typing import Any
 
 from airflow_provider_elementary.alerts.alert import Alert, Line, alert_of, alert_of_many, digest_of, heartbeat
 from airflow_provider_elementary.alerts.dbt_meta import AlertMeta
+from airflow_provider_elementary.storage.records.answers import Answer
 from tests.support.incidents import incident, resolved
 from tests.support.shop import ORDERS, REVENUE, SUNDAY
 
@@ -55,6 +56,12 @@ def test_it_shows_the_fields_that_the_project_asks_for() -> None:
     sent = alert(replace(META, fields=("table", "owners")))
 
     assert [line.label for line in sent.lines] == ["Table", "Evidence", "Since", "Owners", "To do", "Runbook"]
+
+
+def test_it_names_the_assignee_of_the_incident() -> None:
+    said = Answer("one", "of-orders", "assign", answered_by="ada", answered_at="2026-11-01T12:00:00", assignee="bob")
+
+    assert "\nAssignee: bob\n" in alert(answers=(said,)).text
 
 
 def test_five_further_conditions_are_listed_and_the_rest_is_counted() -> None:

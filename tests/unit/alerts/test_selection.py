@@ -196,6 +196,12 @@ class TestAnswers:
         assert pending(said("acknowledge", still), sent(hours_ago=7), hours=6, events=EVENTS) == []
         assert pending(said("acknowledge", incident())) == ["opened"]
 
+    def test_an_assignment_is_no_alert(self) -> None:
+        assigned = said("assign", incident(transition="continues"), assignee="bob")
+
+        assert pending(assigned, sent(), events=EVENTS) == []
+        assert pending(assigned, sent(hours_ago=7), hours=6, events=EVENTS) == []
+
     def test_the_end_of_a_muted_incident_is_sent_where_its_begin_was(self) -> None:
         muted = said("mute", resolved(), until=(NOON + timedelta(days=1)).isoformat())
 

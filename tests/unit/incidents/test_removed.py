@@ -141,6 +141,49 @@ class TestTests:
         assert (new.transition, new.follows) == ("opened", old.incident_id)
         assert old.conditions == first[0].conditions
 
+    @pytest.mark.parametrize("status", ["pass", "fail"])
+    def test_what_is_listed_again_begins_by_the_clock_of_the_session(self, status: str) -> None:
+        """The session is five hours behind UTC, and so are its results."""
+        west = [command(day) for day in range(5)]
+        west = [{**row, "generated_at": (row["created_at"] + timedelta(hours=5)).isoformat()} for row in west]
+        first = read(2, listed(KEPT), dbt_invocations=west[:2]).conditions
+        known = read(4, listed(OLD, KEPT), dbt_invocations=west[:4]).since(first)
+        rows = [result(0, "fail", test=OLD), result(4, status, test=OLD, hour=-2)]
+
+        _, again = read(5, listed(OLD, KEPT), dbt_invocations=west, elementary_test_results=rows).since(known)
+
+        assert again.condition_id == known[1].condition_id
+        assert again.started_at == MONDAY + timedelta(days=4, hours=-5)
+        assert again.holds == (status == "fail")
+
+    def test_what_came_back_is_one_condition_when_its_removal_is_no_longer_known(self) -> None:
+        removed = read(2, listed(KEPT)).conditions
+        _, again = self.failing(0, 3, 4).since(removed)
+
+        later = self.failing(0, 3, 4, 5).since([again])
+        over = self.after(8, ("fail", 0), ("fail", 3), ("pass", 7)).since(later)
+        afterwards = self.after(9, ("fail", 0), ("fail", 3), ("pass", 7), ("pass", 8)).since(over)
+
+        assert [(each.condition_id, each.holds) for each in later] == [(again.condition_id, True)]
+        assert [(each.condition_id, each.holds) for each in over] == [(again.condition_id, False)]
+        assert afterwards == over
+
+    @pytest.mark.parametrize("dropped", [0, 1])
+    def test_what_came_back_twice_begins_with_its_first_result_since(self, dropped: int) -> None:
+        first = read(2, listed(KEPT)).conditions
+        both = self.failing(0, 3).since(first)
+        rows = [result(day, "fail", test=OLD, invocation_id=f"c{day}") for day in (0, 3)]
+        rows += [result(4, "pass", test=KEPT, invocation_id="c4")]
+        gone = read(6, listed(KEPT), elementary_test_results=rows).since(both)[dropped:]
+
+        *known, failing = self.failing(0, 3, 7, 8).since(gone)
+        *_, over = self.after(9, *(("fail", day) for day in (0, 3, 7)), ("pass", 8)).since(gone)
+
+        assert known == gone
+        assert [each.state for each in known] == ["removed"] * len(known)
+        assert failing.started_at == over.started_at == MONDAY + timedelta(days=7)
+        assert (failing.ended_at, over.ended_at) == (None, MONDAY + timedelta(days=8))
+
     def failing(self, *days: int) -> DbtConditions:
         return self.after(max(days) + 1, *(("fail", day) for day in days))
 

@@ -102,6 +102,29 @@ class TestWhatIsMissed:
 
         assert [f"{gap.due_at:%a %H}" for gap in find_gaps(times, at(60, 0))] == ["Sat 06"]
 
+    def test_two_daily_jobs_that_stop_are_missed_once_each(self) -> None:
+        stay, stop = [*daily(range(50), 0), *daily(range(50), 12)], [*daily(range(40), 2), *daily(range(40), 14)]
+
+        assert [f"{gap.due_at:%a %H}" for gap in find_gaps(sorted([*stay, *stop]), at(50, 0))] == ["Sat 02", "Sat 14"]
+
+    def test_a_daily_job_of_several_commands_that_stops_is_missed_once(self) -> None:
+        stop = [moment for hour in (6, 6.5, 7) for moment in daily(range(40), hour)]
+
+        assert len(list(find_gaps(sorted([*stop, *daily(range(60), 20)]), at(60, 0)))) == 1
+
+    @pytest.mark.parametrize("hours", [9, 20, 34])
+    def test_an_hourly_project_that_is_silent_again_the_next_day_is_missed_again(self, hours: int) -> None:
+        times = [MONDAY + number * AN_HOUR for number in range(24 * 30 + 11)]
+        times += [at(31, 9), at(31, 10)]
+
+        assert missed(times, at(31, 10 + hours)) == ["Thu 12"]
+
+    def test_a_project_that_is_silent_for_two_nights_is_missed_twice(self) -> None:
+        times = [MONDAY + number * AN_HOUR for number in range(24 * 30 + 23)]
+        times += [at(31, hour) for hour in range(8, 23)] + [at(32, 8)]
+
+        assert [f"{gap.last:%a %H}" for gap in find_gaps(times, None)] == ["Wed 22", "Thu 22"]
+
     def test_what_stopped_does_not_hide_that_the_later_one_stops_too(self) -> None:
         times = sorted([*daily(range(40), 6), *daily(range(45), 23)])
 

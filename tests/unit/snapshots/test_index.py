@@ -280,3 +280,13 @@ def test_the_newest_is_found_behind_many_objects_of_outsiders(chain: SyntheticCh
     assert head is not None
     assert head.document.sequence == LENGTH
     assert chain.store.total < 200
+
+
+def test_the_newest_is_found_though_what_the_pages_end_with_was_replaced(chain: SyntheticChain) -> None:
+    for number in range(257, 321):
+        chain.store.objects[manifest_key(number)] = b"{}"
+
+    head = find_head(chain.repository())
+
+    assert head is not None
+    assert head.document.sequence == 256

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
 from airflow_provider_elementary.snapshots.numbers import newest_proved, runs
@@ -45,6 +47,31 @@ def test_the_newest_proved_number(there: list[int], proved: list[int], start: in
 
     assert newest_proved(there, start, read) == newest
     assert len(looks) < 200
+
+
+@pytest.mark.parametrize(
+    ("junk", "known", "newest"),
+    [
+        (range(257, 321), 288, 256),
+        (range(257, 321), 240, 256),
+        (range(200, 400), 288, 199),
+        ([*range(100, 164), *range(257, 321)], 288, 256),
+        (range(1, 321), 288, None),
+    ],
+    ids=["on both sides of it", "after it", "far on both sides", "before it too", "in place of all"],
+)
+def test_the_number_that_was_proved_once_may_be_junk_by_now(
+    junk: Sequence[int], known: int, newest: int | None
+) -> None:
+    looks = []
+
+    def read(number: int) -> int | None:
+        looks.append(number)
+        return number if number not in junk else None
+
+    assert newest_proved(range(1, max(junk) + 1), 1, read, lambda: known) == newest
+    assert len(looks) <= known + 64 + 64
+    assert len(looks) == len(set(looks))
 
 
 def test_runs_of_consecutive_numbers() -> None:

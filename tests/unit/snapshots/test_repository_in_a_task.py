@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_elementary.exceptions import SnapshotNotFoundError
+from airflow_provider_elementary.exceptions import PrunedMeanwhileError, SnapshotNotFoundError
 from airflow_provider_elementary.snapshots import Manifest
 from airflow_provider_elementary.snapshots.maintenance.prune import prune
 from airflow_provider_elementary.snapshots.maintenance.retention import Retention
@@ -46,6 +46,33 @@ def test_a_snapshot_that_was_pruned_is_not_opened_by_its_number(tmp_path: Path) 
 
     with pytest.raises(SnapshotNotFoundError):
         rest.repository.shared_source(manifests[0].snapshot_id, 1)
+
+
+def test_a_snapshot_that_an_earlier_prune_removed_is_not_opened_by_its_number(tmp_path: Path) -> None:
+    rest = local_rest(tmp_path)
+    manifests = grow(rest, tmp_path, [3, 4, 5, 6], run_key=None)
+    for days, count in ((0, 2), (2, 1)):
+        prune(rest.repository, Retention(keep_last=count), now=datetime.now(UTC) + timedelta(days=days))
+    # The list of the newest builds upon it: its manifest stays.
+    assert rest.path(manifest_key(1)).exists()
+
+    for number in (1, 2, 3):
+        with pytest.raises(SnapshotNotFoundError):
+            rest.repository.shared_source(manifests[number - 1].snapshot_id, number)
+    assert rest.repository.shared_source(manifests[3].snapshot_id, 4).manifest == manifests[3]
+
+
+def test_a_snapshot_that_is_pruned_during_a_task_is_not_called_damaged(tmp_path: Path) -> None:
+    rest = local_rest(tmp_path)
+    first, _ = grow(rest, tmp_path, [3, 4], run_key=None, full_every_days=0)
+    repository = rest.repository
+    with repository.one_task("task"):
+        source = repository.source(first.snapshot_id)
+        for days in (3, 6):
+            prune(rest.repository, Retention(keep_last=1), now=datetime.now(UTC) + timedelta(days=days))
+
+        with pytest.raises(PrunedMeanwhileError):
+            source.read(source.tables()[0]).read_all()
 
 
 def test_a_manifest_that_was_kept_is_used_only_where_the_one_after_it_names_it(tmp_path: Path) -> None:

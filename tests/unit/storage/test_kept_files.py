@@ -22,8 +22,13 @@ from airflow_provider_elementary.storage.kept_files import (
 from airflow_provider_elementary.storage.layout import kept_key
 from tests.support import counting_store
 
-SMALL = replace(counting_store._file("s1", "dbt_models", Category.METADATA, datetime(2026, 1, 1)), size=10)
-OTHER = replace(SMALL, sha256="00" * 32)
+SMALL = replace(
+    counting_store._file("s1", "dbt_models", Category.METADATA, datetime(2026, 1, 1)),
+    size=10,
+    sha256=hashlib.sha256(bytes(10)).hexdigest(),
+)
+#: One byte shorter, of which the server gives as much.
+OTHER = replace(SMALL, size=9, sha256=hashlib.sha256(bytes(9)).hexdigest())
 LARGE = replace(SMALL, size=(1 << 20) + 1)
 
 
@@ -63,9 +68,16 @@ def test_what_has_no_room_is_asked_for_again(monkeypatch: pytest.MonkeyPatch) ->
     server, kept = Server(), KeptFiles()
 
     for file in (SMALL, OTHER, SMALL, OTHER):
-        kept.fetch_of(file, server.fetch)(0, 11)
+        kept.fetch_of(file, lambda start, _, size=file.size: server.fetch(start, size))(0, 11)
 
     assert server.asked == 3
+
+
+def test_an_answer_that_was_truncated_is_not_kept() -> None:
+    answers, kept = [b"\0" * 4, bytes(10)], KeptFiles()
+    fetch = kept.fetch_of(SMALL, lambda *_: answers.pop(0))
+
+    assert [fetch(0, 11) for _ in range(3)] == [bytes(4), bytes(10), bytes(10)]
 
 
 def test_a_failure_is_not_kept() -> None:
@@ -139,6 +151,15 @@ def test_a_document_is_found_by_the_hash_of_its_json_alone() -> None:
     assert KeptFiles(later.stored()).document(body) == document
 
 
+def test_documents_that_have_no_room_are_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kept_files, "_ROOM", 2 * (40 + 22))
+    files, contents = KeptFiles(), [b"elementary-signed 2 \n%d" % number for number in range(5)]
+    for number, content in enumerate(contents):
+        files.keep_document(str(number), content)
+
+    assert [files.document(str(number)) for number in range(5)] == [*contents[:2], None, None, None]
+
+
 def test_large_documents_are_not_kept() -> None:
     files = KeptFiles()
     files.keep_document("00" * 32, b"elementary-signed 2 \n" + bytes(1 << 20))
@@ -153,11 +174,11 @@ class TestTheObjectOfATask:
         store, server = counting_store.CountingStore(), Server()
         save_kept_files(store, "dag/task", KeptFiles())
         assert list(store.objects) == []
-        store.put(kept_key("dag/task"), kept(b"right"))
+        store.put(kept_key("dag/task"), kept(bytes(10)))
 
         for series, asked in (("dag/task", 0), ("dag/other", 1)):
             files = load_kept_files(store, series)
-            files.fetch_of(file_of(b"right"), server.fetch)(0, 6)
+            files.fetch_of(SMALL, server.fetch)(0, 11)
             assert server.asked == asked
         save_kept_files(store, "dag/other", files)
         assert set(store.objects) == {kept_key("dag/task"), kept_key("dag/other")}

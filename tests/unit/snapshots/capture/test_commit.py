@@ -97,6 +97,25 @@ def test_a_retry_finds_what_an_attempt_before_it_committed() -> None:
         assert found.snapshot_id == first.snapshot_id
 
 
+@pytest.mark.parametrize(("clock", "is_found"), [(None, True), (timedelta(0), False)])
+def test_where_no_clock_was_compared_the_newest_snapshots_are_looked_at(
+    clock: timedelta | None, is_found: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chain = SyntheticChain(CountingStore())
+    chain.grow(4)
+    first = find_manifest(chain.repository(), "20250101T000000Z-00000000")
+    repository = chain.repository()
+    head = find_head(repository)
+    assert head is not None
+    monkeypatch.setattr(chain.store, "clock_difference", lambda: clock)
+
+    found = committed_for(
+        repository, first.run_key, tuple(Category), head.document.taken_at + timedelta(minutes=6), head
+    )
+
+    assert (found is not None) is is_found
+
+
 def test_a_first_attempt_looks_at_the_newest_snapshot_alone() -> None:
     chain = SyntheticChain(CountingStore())
     chain.grow(9)

@@ -58,6 +58,19 @@ def test_columns_that_hold_nothing_are_as_long_as_the_others() -> None:
     assert found[Category.AGGREGATED_METRICS].equals(batch.slice(0, 0))
 
 
+def test_a_column_name_may_come_twice() -> None:
+    batch = pa.RecordBatch.from_arrays(
+        [pa.array([None, "email"]), pa.array([1, 2]), pa.array([3, 4])], names=["column_name", "value", "value"]
+    )
+    [part] = [
+        part
+        for part in parts_of(TABLES["data_monitoring_metrics"], ["id", "column_name"], ALL)
+        if part.category is Category.TABLE_METRICS
+    ]
+
+    assert part.rows(batch).equals(batch.slice(0, 1))
+
+
 def test_a_sampled_row_of_an_unknown_kind_is_treated_as_a_failed_row() -> None:
     batch = pa.RecordBatch.from_pydict(
         {"result_row": ["1", "2", "3", "4"], "test_type": ["dbt_test", "anomaly_detection", "something new", None]}

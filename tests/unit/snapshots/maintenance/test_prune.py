@@ -99,3 +99,22 @@ def test_names_of_outsiders_below_generations_cost_a_prune_few_requests(monkeypa
 
     assert chain.store.requests["get"] <= 64 + 30
     assert check_chain(read_chain(chain.repository())) == ([], [])
+
+
+def test_names_of_outsiders_hide_no_generation_that_is_over_for_good(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(counting_store, "FILES", counting_store.FILES[:2])
+    chain = SyntheticChain(CountingStore())
+    chain.grow(300)
+    # Generations began at numbers 1 and 169; the newest is of a compaction, which began none.
+    assert chain.compact(chain.repository()).snapshots
+    rows, later = chain.repository().chain().snapshots, BEGAN.replace(tzinfo=UTC) + timedelta(days=400)
+    first = generation_key(1, rows[0].snapshot_id)
+    assert first in chain.store.objects
+    for row in rows[199:300]:
+        chain.store.objects[generation_key(row.sequence, row.snapshot_id)] = b"junk"
+
+    for days in range(0, 12, 2):
+        prune(chain.repository(), Retention(keep_last=1), now=later + timedelta(days=days))
+
+    assert first not in chain.store.objects
+    assert check_chain(read_chain(chain.repository())) == ([], [])

@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_elementary.elementary_schema import Category
+from airflow_provider_elementary.exceptions import ElementaryError, StoreError, StoreRefusedError
 from airflow_provider_elementary.snapshots.maintenance.prune import prune
 from airflow_provider_elementary.snapshots.maintenance.retention import Retention
-from airflow_provider_elementary.storage.kept_files import KeptFiles
+from airflow_provider_elementary.storage.kept_files import _TIME, KeptFiles
 from airflow_provider_elementary.storage.layout import kept_key
+from airflow_provider_elementary.storage.object_store.store import Fetched, Store
 from tests.support.stores import Rest, grow, local_rest
 
 NOW = datetime.now(UTC)
@@ -66,6 +68,48 @@ def test_what_an_outsider_put_there_goes(rest: Rest) -> None:
     rest.repository.store.put(KEPT, b"nothing")
 
     prune(rest.repository, Retention(keep_last=1), now=NOW)
+
+    assert not is_there(rest)
+
+
+@pytest.mark.parametrize("error", [StoreRefusedError, StoreError])
+def test_what_cannot_be_read_stops_no_prune(
+    rest: Rest, monkeypatch: pytest.MonkeyPatch, error: type[ElementaryError]
+) -> None:
+    outsider, repository = f"{KEPT}-of-an-outsider", rest.repository
+    repository.store.put(outsider, b"nothing")
+    asked = type(repository.store).get_capped
+
+    def refuse(store: Store, key: str, limit: int) -> Fetched | None:
+        if key == outsider:
+            raise error("AccessDenied")
+        return asked(store, key, limit)
+
+    monkeypatch.setattr(type(repository.store), "get_capped", refuse)
+    prune(repository, Retention(keep_last=1), now=NOW + timedelta(hours=49))
+
+    assert not is_there(rest)
+    assert rest.path(outsider).exists()
+
+
+def test_names_of_outsiders_cost_a_prune_few_requests_and_hide_nothing(
+    rest: Rest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repository = rest.repository
+    young = _TIME.pack(int((NOW + timedelta(days=99)).timestamp()))
+    for number in range(100):
+        repository.store.put(f"results/kept/0-{number:03d}", young)
+    asked, read = type(repository.store).get_capped, []
+
+    def count(store: Store, key: str, limit: int) -> Fetched | None:
+        read.append(key.startswith("results/kept/"))
+        return asked(store, key, limit)
+
+    monkeypatch.setattr(type(repository.store), "get_capped", count)
+    for hours in range(49, 59):
+        read.clear()
+        prune(rest.repository, Retention(keep_last=1), now=NOW + timedelta(hours=hours))
+        assert sum(read) <= 64
 
     assert not is_there(rest)
 

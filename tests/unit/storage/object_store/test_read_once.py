@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+
 import pytest
 
+from airflow_provider_elementary.exceptions import StoreError
 from airflow_provider_elementary.storage.object_store import read_once
 from airflow_provider_elementary.storage.object_store.read_once import ReadOnceStore
+from airflow_provider_elementary.storage.object_store.store import StoredObject
 from tests.support.counting_store import CountingStore
 
 
@@ -68,6 +72,62 @@ def test_a_listing_is_read_only_as_far_as_somebody_looks(store: ReadOnceStore, i
     assert inner.requests["list"] == 3
 
 
+def test_a_listing_that_failed_is_asked_for_again(
+    store: ReadOnceStore, inner: CountingStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(prefix: str, after: str = "") -> Iterator[StoredObject]:
+        yield StoredObject("a/1", 3)
+        raise StoreError("503 Slow Down")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(inner, "list", failing)
+        first, second = store.list("a/"), store.list("a/")
+        assert (next(first).key, next(second).key) == ("a/1", "a/1")
+        # Another reader of it gets the error as well, and no shorter listing.
+        for listing in (first, second):
+            with pytest.raises(StoreError, match="Slow Down"):
+                next(listing)
+
+    assert names(store) == ["a/1", "a/2", "a/files/x"]
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda store: store.put_if_absent("a/0", b"zero"),
+        lambda store: store.put("a/0", b"zero"),
+        lambda store: store.replace("a/2", b"zero", ""),
+        lambda store: store.delete("a/1"),
+        lambda store: store.delete_many(["a/1"]),
+    ],
+    ids=["put_if_absent", "put", "replace", "delete", "delete_many"],
+)
+def test_what_another_thread_lists_during_a_write_is_listed_again(
+    store: ReadOnceStore, inner: CountingStore, write: Callable[[ReadOnceStore], object]
+) -> None:
+    count = inner._count
+
+    def list_meanwhile(kind: str, content: bytes | None) -> bytes | None:
+        if kind != "list":
+            names(store)
+        return count(kind, content)
+
+    inner._count = list_meanwhile  # type: ignore[method-assign]
+    write(store)
+    listed = inner.requests["list"]
+
+    assert names(store) == inner.objects.below("a/")
+    assert inner.requests["list"] == listed + 1
+
+
+def test_what_another_thread_lists_while_a_file_is_written_is_listed_again(store: ReadOnceStore) -> None:
+    with store.create("a/files/y") as target:
+        assert names(store, "a/files/") == ["a/files/x"]
+        target.write(b"y")
+
+    assert names(store, "a/files/") == ["a/files/x", "a/files/y"]
+
+
 def test_what_the_task_writes_and_deletes_is_seen(store: ReadOnceStore) -> None:
     assert names(store) == ["a/1", "a/2", "a/files/x"]
     assert content(store, "a/2") == b"two"
@@ -115,4 +175,4 @@ def test_a_file_is_listed_in_its_folder_and_costs_no_listing_of_the_series(
 def test_the_rest_is_that_of_the_store(store: ReadOnceStore, inner: CountingStore) -> None:
     assert (store.uri, store.describe(), store.protection("a/1")) == (inner.uri, inner.describe(), "memory")
     assert (store.get("a/1"), store.get_range("a/1", 1, 1), store.probe()) == (b"one", b"n", True)
-    assert store.clock_difference() is None
+    assert store.clock_difference() == inner.clock_difference()
