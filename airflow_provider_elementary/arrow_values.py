@@ -33,8 +33,8 @@ def array_of_numbers(
     kind = kind or pa.from_numpy_dtype(values.dtype)
     if pa.types.is_boolean(kind):
         return pa.Array.from_buffers(kind, len(values), [validity, _bits(values.astype(bool, copy=False))])
-    stored = f"M8[{kind.unit}]" if pa.types.is_timestamp(kind) else kind.to_pandas_dtype()
-    return pa.Array.from_buffers(kind, len(values), [validity, pa.py_buffer(np.ascontiguousarray(values, stored))])
+    stored = np.ascontiguousarray(values, _numpy_type(kind))
+    return pa.Array.from_buffers(kind, len(values), [validity, pa.py_buffer(stored)])
 
 
 def array_of(values: Iterable[Any], kind: pa.DataType) -> pa.Array[Any]:
@@ -61,7 +61,7 @@ def array_of(values: Iterable[Any], kind: pa.DataType) -> pa.Array[Any]:
         given = [None if value is None else (value - _EPOCH) // _MICROSECOND for value in given]
         stored: Any = np.int64
     else:
-        stored = bool if pa.types.is_boolean(kind) else kind.to_pandas_dtype()
+        stored = bool if pa.types.is_boolean(kind) else _numpy_type(kind)
     numbers = np.fromiter((0 if value is None else value for value in given), stored, len(given))
     return array_of_numbers(numbers, kind, is_null=is_null)
 
@@ -70,7 +70,7 @@ def numpy_of(column: pa.ChunkedArray[Any] | pa.Array[Any]) -> np.ndarray:
     """Return numbers, or booleans without nulls, as a NumPy array; numbers with nulls as floats, NaN for null."""
     if isinstance(column, pa.Array):
         return _numbers_of(column)
-    kind = bool if pa.types.is_boolean(column.type) else column.type.to_pandas_dtype()
+    kind = bool if pa.types.is_boolean(column.type) else _numpy_type(column.type)
     return np.concatenate([np.zeros(0, kind), *map(_numbers_of, column.chunks)])
 
 
@@ -113,8 +113,15 @@ def _numbers_of(array: pa.Array[Any]) -> np.ndarray:
     part = slice(array.offset, array.offset + len(array))
     if pa.types.is_boolean(array.type):
         return _booleans(values)[part]
-    numbers = np.frombuffer(values or b"", array.type.to_pandas_dtype())[part]
+    numbers = np.frombuffer(values or b"", _numpy_type(array.type))[part]
     return np.where(_booleans(is_null)[part], numbers, np.nan) if array.null_count else numbers
+
+
+def _numpy_type(kind: pa.DataType) -> np.dtype[Any]:
+    """Return the NumPy type of numbers or times; Arrow's own conversion imports pandas before its release 26."""
+    if pa.types.is_timestamp(kind):
+        return np.dtype(f"datetime64[{kind.unit}]")
+    return np.dtype({"double": "f8", "float": "f4", "halffloat": "f2"}.get(str(kind), str(kind)))
 
 
 def _booleans(bits: pa.Buffer | None) -> np.ndarray:
