@@ -89,35 +89,21 @@ def _measure_one(folder: Path, task: str, moment: datetime, key: str) -> None:
             Counted.requests, Counted.read = Counted.requests + 1, Counted.read + len(content)
             return content
 
-        def get_capped(self, *arguments: Any) -> Any:
-            Counted.requests += 1
-            return super().get_capped(*arguments)
-
-        def list(self, *arguments: Any) -> Any:
-            Counted.requests += 1
-            return super().list(*arguments)
-
-        def create(self, *arguments: Any) -> Any:
-            Counted.requests += 1
-            return super().create(*arguments)
-
-        def put_if_absent(self, *arguments: Any) -> Any:
-            Counted.requests += 1
-            return super().put_if_absent(*arguments)
-
-        def put(self, *arguments: Any) -> Any:
-            Counted.requests += 1
-            return super().put(*arguments)
-
-        def delete(self, *arguments: Any) -> Any:
-            Counted.requests += 1
-            return super().delete(*arguments)
-
         def delete_many(self, *arguments: Any) -> Any:
             before = Counted.requests
             left = super().delete_many(*arguments)
             Counted.requests = before + 1
             return left
+
+    def once(name: str) -> Callable[..., Any]:
+        def method(self: Counted, *arguments: Any) -> Any:
+            Counted.requests += 1
+            return getattr(super(Counted, self), name)(*arguments)
+
+        return method
+
+    for name in ("get_capped", "list", "create", "put_if_absent", "put", "delete"):
+        setattr(Counted, name, once(name))
 
     # The same keys in each process.
     keys = LocalKeys(dict.fromkeys(LocalKeys.generate(), base64.b64encode(bytes(32)).decode()))

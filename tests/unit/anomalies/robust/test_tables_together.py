@@ -11,9 +11,7 @@ import pyarrow as pa
 import pytest
 
 from airflow_provider_elementary.anomalies import robust
-from airflow_provider_elementary.anomalies.detect_recent import score_recent
-from airflow_provider_elementary.metrics import METRICS_SCHEMA
-from tests.support.metric_series import daily
+from tests.support.metric_series import daily, flagged_reasons, scored_recent
 
 _DAYS = 60
 
@@ -85,13 +83,7 @@ def test_columns_and_values_of_a_dimension_are_of_one_table() -> None:
 
 def test_a_run_that_scores_the_newest_days_says_the_same() -> None:
     metrics = tables([0.5, 0.5, 0.4, 0.5, 0.5, *[1.0] * 20])
-    given = pa.Table.from_pylist(metrics.to_pylist(), schema=METRICS_SCHEMA)
+    recent = scored_recent(metrics)
 
-    recent = score_recent(given.to_reader(), method="robust", days=2, parameters={}).verdicts
-
-    whole = robust.score(metrics)
     assert recent.num_rows == 2 * 25
-    assert (
-        recent.filter(recent["is_anomalous"])["reason"].to_pylist()
-        == whole.filter(whole["is_anomalous"])["reason"].to_pylist()[-1:]
-    )
+    assert flagged_reasons(recent) == flagged_reasons(robust.score(metrics))[-1:]

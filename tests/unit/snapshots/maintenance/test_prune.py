@@ -82,39 +82,43 @@ def test_the_document_of_a_result_is_deleted_after_its_files(monkeypatch: pytest
     assert set(deleted) == {results[0].key, *(file.key for file in results[0].files)}
 
 
-def test_names_of_outsiders_below_generations_cost_a_prune_few_requests(monkeypatch: pytest.MonkeyPatch) -> None:
+#: When a chain of 300 hourly syncs is long over.
+LATER = BEGAN.replace(tzinfo=UTC) + timedelta(days=400)
+
+
+@pytest.fixture
+def compacted(monkeypatch: pytest.MonkeyPatch) -> SyntheticChain:
+    """A chain whose generations began at numbers 1 and 169, and whose newest is of a compaction, which began none."""
     monkeypatch.setattr(counting_store, "FILES", counting_store.FILES[:2])
     chain = SyntheticChain(CountingStore())
     chain.grow(300)
-    # The list of the newest begins at a compaction, which began no generation.
     assert chain.compact(chain.repository()).snapshots
-    rows, later = chain.repository().chain().snapshots, BEGAN.replace(tzinfo=UTC) + timedelta(days=400)
-    prune(chain.repository(), Retention(keep_last=1), now=later)
+    return chain
+
+
+def test_names_of_outsiders_below_generations_cost_a_prune_few_requests(compacted: SyntheticChain) -> None:
+    chain, rows = compacted, compacted.repository().chain().snapshots
+    prune(chain.repository(), Retention(keep_last=1), now=LATER)
     for name in {generation_key(row.sequence, row.snapshot_id) for row in rows} - chain.store.objects.keys():
         chain.store.objects[name] = b"junk"
     repository = chain.repository()
     chain.store.reset()
 
-    prune(repository, Retention(keep_last=1), now=later + timedelta(days=2))
+    prune(repository, Retention(keep_last=1), now=LATER + timedelta(days=2))
 
     assert chain.store.requests["get"] <= 64 + 30
     assert check_chain(read_chain(chain.repository())) == ([], [])
 
 
-def test_names_of_outsiders_hide_no_generation_that_is_over_for_good(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(counting_store, "FILES", counting_store.FILES[:2])
-    chain = SyntheticChain(CountingStore())
-    chain.grow(300)
-    # Generations began at numbers 1 and 169; the newest is of a compaction, which began none.
-    assert chain.compact(chain.repository()).snapshots
-    rows, later = chain.repository().chain().snapshots, BEGAN.replace(tzinfo=UTC) + timedelta(days=400)
+def test_names_of_outsiders_hide_no_generation_that_is_over_for_good(compacted: SyntheticChain) -> None:
+    chain, rows = compacted, compacted.repository().chain().snapshots
     first = generation_key(1, rows[0].snapshot_id)
     assert first in chain.store.objects
     for row in rows[199:300]:
         chain.store.objects[generation_key(row.sequence, row.snapshot_id)] = b"junk"
 
     for days in range(0, 12, 2):
-        prune(chain.repository(), Retention(keep_last=1), now=later + timedelta(days=days))
+        prune(chain.repository(), Retention(keep_last=1), now=LATER + timedelta(days=days))
 
     assert first not in chain.store.objects
     assert check_chain(read_chain(chain.repository())) == ([], [])
