@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from itertools import islice
 
+from airflow_provider_elementary.snapshots.anchors import anchor_finding
 from airflow_provider_elementary.snapshots.chain import Anchor
-from airflow_provider_elementary.snapshots.lookup import anchor_finding
 from airflow_provider_elementary.snapshots.reader import SnapshotSource
 from airflow_provider_elementary.snapshots.repository import Repository
 from airflow_provider_elementary.source import Source

@@ -1,4 +1,4 @@
-"""Signs and reads what is recorded of a snapshot outside its store."""
+"""Signs, reads and compares what is recorded of a snapshot outside its store."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import logging
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_elementary.exceptions import SnapshotCorruptError
+from airflow_provider_elementary.exceptions import SnapshotCorruptError, SnapshotNotFoundError
 from airflow_provider_elementary.snapshots.chain import Anchor
+from airflow_provider_elementary.snapshots.lookup import find_head, read_signed
+from airflow_provider_elementary.snapshots.prune_record import read_records, tombstones
 from airflow_provider_elementary.storage.documents import MAX_BYTES, STRICT, Codec, NaiveTime
 from airflow_provider_elementary.storage.genesis import Role, Trust
 from airflow_provider_elementary.storage.layout import signer_key
@@ -16,7 +18,9 @@ from airflow_provider_elementary.storage.trust import introduced, put_back
 
 if TYPE_CHECKING:
     from airflow_provider_elementary.snapshots.manifest import Manifest
+    from airflow_provider_elementary.snapshots.manifest_document import ManifestDocument
     from airflow_provider_elementary.snapshots.repository import Repository
+    from airflow_provider_elementary.storage.signed_documents import Signed
 
 log = logging.getLogger(__name__)
 
@@ -108,3 +112,37 @@ def _put_back(repository: Repository, trust: Trust, origin: str) -> None:
     log.warning(
         "%s of %s was missing, and was put back from %s: find out who removed it", names, repository.uri, origin
     )
+
+
+def require_anchor(repository: Repository, anchor: Anchor, head: Signed[ManifestDocument] | None = None) -> None:
+    """Raise unless the chain contains an anchor.
+
+    :param head: the newest manifest, where the caller has found it.
+    :raises SnapshotCorruptError: it ends before it, or has another manifest in its place.
+    """
+    if (finding := anchor_finding(repository, anchor, head)) is not None:
+        raise SnapshotCorruptError(
+            f"The snapshot chain in {repository.uri} does not contain {anchor.origin}: {finding}. Newer snapshots were "
+            "removed or replaced. Restore them from a replica or older versions of the objects."
+        )
+
+
+def anchor_finding(repository: Repository, anchor: Anchor, head: Signed[ManifestDocument] | None = None) -> str | None:
+    """Return how the chain differs from an anchor, in words, or None where it contains it.
+
+    :param head: the newest manifest, where the caller has found it.
+    """
+    head = head or find_head(repository)
+    if head is None or head.document.sequence < anchor.sequence:
+        ends = f"ends at number {head.document.sequence}" if head else "is empty"
+        return f"it {ends}, and snapshot number {anchor.sequence} was recorded"
+    try:
+        own: str | None = read_signed(repository, anchor.sequence).sha256
+    except SnapshotNotFoundError:
+        stones = tombstones(list(read_records(repository)))
+        own = stones[anchor.sequence].sha256 if anchor.sequence in stones else None
+    except SnapshotCorruptError:
+        own = None
+    if own == anchor.sha256:
+        return None
+    return f"manifest {anchor.sequence} has SHA-256 {own or 'unknown'} and not {anchor.sha256}"

@@ -62,47 +62,12 @@ from airflow_provider_elementary.times import in_utc
 from airflow_provider_elementary.words import plural
 
 if TYPE_CHECKING:
-    from airflow_provider_elementary.snapshots.chain import Anchor
     from airflow_provider_elementary.snapshots.repository import Repository
 
 log = logging.getLogger(__name__)
 
 #: The manifests of a list, which are at most 15, are read at once.
 _LIST_READERS = 15
-
-
-def require_anchor(repository: Repository, anchor: Anchor, head: Signed[ManifestDocument] | None = None) -> None:
-    """Raise unless the chain contains an anchor.
-
-    :param head: the newest manifest, where the caller has found it.
-    :raises SnapshotCorruptError: it ends before it, or has another manifest in its place.
-    """
-    if (finding := anchor_finding(repository, anchor, head)) is not None:
-        raise SnapshotCorruptError(
-            f"The snapshot chain in {repository.uri} does not contain {anchor.origin}: {finding}. Newer snapshots were "
-            "removed or replaced. Restore them from a replica or older versions of the objects."
-        )
-
-
-def anchor_finding(repository: Repository, anchor: Anchor, head: Signed[ManifestDocument] | None = None) -> str | None:
-    """Return how the chain differs from an anchor, in words, or None where it contains it.
-
-    :param head: the newest manifest, where the caller has found it.
-    """
-    head = head or find_head(repository)
-    if head is None or head.document.sequence < anchor.sequence:
-        ends = f"ends at number {head.document.sequence}" if head else "is empty"
-        return f"it {ends}, and snapshot number {anchor.sequence} was recorded"
-    try:
-        own: str | None = read_signed(repository, anchor.sequence).sha256
-    except SnapshotNotFoundError:
-        stones = tombstones(list(read_records(repository)))
-        own = stones[anchor.sequence].sha256 if anchor.sequence in stones else None
-    except SnapshotCorruptError:
-        own = None
-    if own == anchor.sha256:
-        return None
-    return f"manifest {anchor.sequence} has SHA-256 {own or 'unknown'} and not {anchor.sha256}"
 
 
 def committed_sequences(repository: Repository) -> list[int]:

@@ -22,7 +22,8 @@ from airflow_provider_elementary.exceptions import (
     SnapshotOverdueError,
     UnknownTableError,
 )
-from airflow_provider_elementary.snapshots.lookup import find_manifest, require_anchor
+from airflow_provider_elementary.snapshots.anchors import require_anchor
+from airflow_provider_elementary.snapshots.lookup import find_manifest
 from airflow_provider_elementary.snapshots.manifest import FileEntry, Manifest
 from airflow_provider_elementary.snapshots.prune_record import read_records, without_expired
 from airflow_provider_elementary.snapshots.read_ahead import ReadAhead

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Literal
 from airflow_provider_elementary.elementary_schema import TABLES
 from airflow_provider_elementary.exceptions import SnapshotCorruptError, SnapshotNotFoundError
 from airflow_provider_elementary.progress import RowsRead
+from airflow_provider_elementary.snapshots.anchors import anchor_finding
 from airflow_provider_elementary.snapshots.chain import Anchor
 from airflow_provider_elementary.snapshots.index import newest_page
-from airflow_provider_elementary.snapshots.lookup import anchor_finding, find_head, read_signed, resolve_manifest
+from airflow_provider_elementary.snapshots.lookup import find_head, read_signed, resolve_manifest
 from airflow_provider_elementary.snapshots.manifest import ConsistencyEntry, Manifest
 from airflow_provider_elementary.snapshots.policy import Policy
 from airflow_provider_elementary.snapshots.prune_record import known_record, without_expired_of

@@ -15,12 +15,13 @@ import pyarrow as pa
 
 from airflow_provider_elementary.elementary_schema import TABLES, Category
 from airflow_provider_elementary.exceptions import ElementaryError, KeyDeletedError, SnapshotCorruptError
+from airflow_provider_elementary.snapshots.anchors import require_anchor
 from airflow_provider_elementary.snapshots.capture.commit import require_files, write_manifest
 from airflow_provider_elementary.snapshots.capture.dedup import row_digests
 from airflow_provider_elementary.snapshots.capture.plan import newest_anchor
 from airflow_provider_elementary.snapshots.index import requests_of_pages
 from airflow_provider_elementary.snapshots.lists import path
-from airflow_provider_elementary.snapshots.lookup import find_head, none_found, require_anchor, resolve_manifest
+from airflow_provider_elementary.snapshots.lookup import find_head, none_found, resolve_manifest
 from airflow_provider_elementary.snapshots.maintenance.mergeable import MERGED, Merge, next_merges
 from airflow_provider_elementary.snapshots.manifest import FileEntry, Manifest, Parent, writer_versions
 from airflow_provider_elementary.snapshots.prune_record import known_record, without_expired_of
