@@ -1,7 +1,7 @@
 """Makes Arrow arrays of plain values without importing pandas.
 
 ``pyarrow.array``, ``pyarrow.scalar`` and what takes Python values import pandas, where it is installed, to know its
-values from others. In a server that costs each process a third of a second and 30 MB.
+values from others. A server would spend time and memory on it in each process.
 """
 
 from __future__ import annotations

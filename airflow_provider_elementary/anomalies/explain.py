@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from airflow_provider_elementary.anomalies.elementary.parameters import AnomalyTestParameters
-from airflow_provider_elementary.arrow_values import array_of
+from airflow_provider_elementary.arrow_values import array_of, is_one_of, true_values
 from airflow_provider_elementary.metrics.definitions import FAMILIES, Family
 from airflow_provider_elementary.metrics.registry import METRICS, family_of, names_of, possible
 from airflow_provider_elementary.metrics.wording import in_words
@@ -46,6 +46,9 @@ ROBUST_REASONS = (
 (
     EXPECTED, TOO_YOUNG, SET_ASIDE, CONTINUES, SUPERSEDED, TOO_LATE, INCOMPLETE, SAID_EXPECTED, SAID_NORMAL, SAID_MUTED,
 ) = range(len(ROBUST_REASONS))  # fmt: skip
+
+#: How the reasons of buckets begin that are as far off as flagged ones, and raise no alarm of their own.
+QUIET = ("not flagged: ", "moves with ")
 
 #: Metrics whose value is that of a single row.
 RAW_VALUE_METRICS = frozenset(names_of(lambda metric: metric.is_raw))
@@ -129,9 +132,22 @@ def rarity(days: float, times: int, metrics: str, *, is_shard: bool) -> str:
     return f"an alarm as high came {often} {among}"
 
 
+def is_still_off(reasons: pa.ChunkedArray[Any]) -> pa.ChunkedArray[Any]:
+    """Return which reasons are those of buckets that are not flagged, and do not say that what was flagged is over."""
+    found = is_one_of(reasons, ROBUST_REASONS[CONTINUES])
+    for beginning in QUIET:
+        found = pc.or_(found, true_values(pc.starts_with(reasons, beginning)))
+    return found
+
+
 def too_common(how_often: str) -> str:
     """Return why a bucket is not flagged, by what :func:`rarity` says of it."""
-    return f"not flagged: {how_often}, and days_per_alarm allows fewer"
+    return f"{QUIET[0]}{how_often}, and days_per_alarm allows fewer"
+
+
+def moves_with(others: str) -> str:
+    """Return why a bucket is not flagged: others, for which one alarm is raised, moved as it did."""
+    return f"{QUIET[1]}{others}"
 
 
 def _expected(row: Mapping[str, Any], metric: str, low: float | None, high: float | None, kind: str) -> str:

@@ -10,7 +10,12 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from airflow_provider_elementary.anomalies.explain import RAW_VALUE_METRICS, public_sentence, written_amount
+from airflow_provider_elementary.anomalies.explain import (
+    RAW_VALUE_METRICS,
+    is_still_off,
+    public_sentence,
+    written_amount,
+)
 from airflow_provider_elementary.elementary_schema import METRIC_KEYS
 from airflow_provider_elementary.metrics import has_names
 
@@ -66,6 +71,7 @@ def table_qualities(verdicts: pa.Table, limit: int) -> list[TableQuality]:
     """
     names = [name for name in (*_COLUMNS, "severity") if name in verdicts.column_names]
     scored = has_names(verdicts.filter(pc.is_valid(verdicts["score"])).select(names))
+    scored = scored.append_column("is_still_off", is_still_off(scored["reason"]))
     newest: dict[tuple[Any, ...], dict[str, Any]] = {}
     # Of the values of a dimension in one bucket, the anomalous one counts.
     for row in scored.sort_by([("bucket_end", "ascending"), ("is_anomalous", "ascending")]).to_pylist():
@@ -91,7 +97,7 @@ def _quality(table: str, rows: list[dict[str, Any]]) -> TableQuality:
 
 
 def _check(row: Mapping[str, Any]) -> Check:
-    metric, is_fine = row["metric_name"], not row["is_anomalous"]
+    metric, is_fine = row["metric_name"], not (row["is_anomalous"] or row["is_still_off"])
     is_raw = row["dimension"] is not None or metric in RAW_VALUE_METRICS
     low, high = written_amount(metric, row["expected_min"]), written_amount(metric, row["expected_max"])
     return Check(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from airflow_provider_elementary.anomalies.explain import public_sentence
+from airflow_provider_elementary.anomalies.explain import is_still_off, public_sentence
 from airflow_provider_elementary.anomalies.schema import is_of_incident
 from airflow_provider_elementary.elementary_schema import METRIC_KEYS
 from airflow_provider_elementary.incidents.conditions import (
@@ -34,7 +34,8 @@ _Row = Mapping[str, Any]
 def anomaly_conditions(verdicts: pa.Table, lineage: Lineage, before: Iterable[Condition] = ()) -> list[Condition]:
     """Return the conditions of anomalous metrics, continuing those of the previous run.
 
-    A condition ends with the first later bucket whose score is as expected; a bucket without a score says nothing.
+    A condition ends with the first later bucket whose score is as expected; a bucket without a score says nothing, and
+    one that is as far off and not flagged again continues it.
 
     :param verdicts: of :func:`~airflow_provider_elementary.anomalies.detect`, of the buckets that the run reports.
     :param lineage: severities of the tests that monitor the metrics.
@@ -44,15 +45,21 @@ def anomaly_conditions(verdicts: pa.Table, lineage: Lineage, before: Iterable[Co
     for condition in before:
         if condition.kind == "anomaly":
             known[condition.key].append(condition)
-    buckets = _buckets(verdicts if known else _of_anomalous_tables(verdicts))
+    of_interest = verdicts if known else _of_anomalous_tables(verdicts)
+    buckets, continuing = _buckets(of_interest), _continuing(of_interest)
     newest = max((end for ends in buckets.values() for end in ends), default=None)
     found: list[Condition] = []
     for (table, column, metric, dimension), rows in buckets.items():
+        lasting = continuing.get((table, column, metric, dimension), frozenset())
         subject = metric_subject(table, column, metric, dimension)
         severity = "high" if lineage.severity(table, metric, column) == "error" else "normal"
         past = known.pop(("anomaly", subject, _table(table, metric)), [])
-        runs = [_condition(subject, severity, run, ended_at) for run, ended_at in _runs(rows)]
-        found += _continued(past, runs, rows)
+        as_expected = [end for end, anomalies in rows.items() if not anomalies and end not in lasting]
+        runs = [
+            _lasting(_condition(subject, severity, run, ended_at), lasting)
+            for run, ended_at in _runs(rows, frozenset(as_expected))
+        ]
+        found += _continued(past, runs, min(rows), as_expected, lasting)
     for past in known.values():
         found += past
     found = [_no_longer_scored(condition, newest) for condition in found]
@@ -80,14 +87,25 @@ def _buckets(verdicts: pa.Table) -> dict[tuple[Any, ...], dict[datetime, list[_R
     return found
 
 
-def _runs(rows: Mapping[datetime, Sequence[_Row]]) -> list[tuple[list[Sequence[_Row]], datetime | None]]:
+def _continuing(verdicts: pa.Table) -> dict[tuple[Any, ...], frozenset[datetime]]:
+    """Return the ends of each metric's buckets that are not flagged, and do not say that what was flagged is over."""
+    found: dict[tuple[Any, ...], set[datetime]] = defaultdict(set)
+    rows = verdicts.filter(pc.and_(is_still_off(verdicts["reason"]), pc.is_valid(verdicts["bucket_end"])))
+    for row in rows.select([*METRIC_KEYS, "bucket_end"]).to_pylist():
+        found[tuple(row[name] for name in METRIC_KEYS)].add(row["bucket_end"])
+    return {key: frozenset(ends) for key, ends in found.items()}
+
+
+def _runs(
+    rows: Mapping[datetime, Sequence[_Row]], as_expected: Collection[datetime]
+) -> list[tuple[list[Sequence[_Row]], datetime | None]]:
     """Return the unbroken runs of anomalous buckets, each with the end of the bucket that was as expected after it."""
     runs: list[tuple[list[Sequence[_Row]], datetime | None]] = []
     current: list[Sequence[_Row]] = []
     for end, anomalies in rows.items():
         if anomalies:
             current.append(anomalies)
-        elif current:
+        elif current and end in as_expected:
             runs.append((current, end))
             current = []
     return [*runs, *([(current, None)] if current else [])]
@@ -98,7 +116,6 @@ def _condition(subject: str, severity: Any, run: Sequence[Sequence[_Row]], ended
     # The end decides between equal scores, so that the order of the rows does not.
     worst = min(every, key=lambda row: (-abs(row["score"] or 0), row["bucket_end"], str(row["reason"])))
     first, last = run[0][0], run[-1][0]
-    buckets = f"{len(run)} buckets in a row" if len(run) > 1 else "1 bucket"
     return Condition(
         kind="anomaly",
         subject=subject,
@@ -113,8 +130,23 @@ def _condition(subject: str, severity: Any, run: Sequence[Sequence[_Row]], ended
         times=len(run),
         state=worst["kind"] or "anomalous",
         title=public_sentence(worst),
-        evidence=f"{buckets} not as expected, the newest until {minute_in_utc(last['bucket_end'])}",
+        evidence=_evidence(len(run), last["bucket_end"]),
     )
+
+
+def _evidence(buckets: int, newest: datetime) -> str:
+    counted = f"{buckets} buckets in a row" if buckets > 1 else "1 bucket"
+    return f"{counted} not as expected, the newest until {minute_in_utc(newest)}"
+
+
+def _lasting(condition: Condition, continuing: Collection[datetime]) -> Condition:
+    """Return a condition with the buckets that continue it and are not flagged again."""
+    before_end = condition.ended_at or datetime.max
+    later = [end for end in continuing if condition.last_seen < end < before_end]
+    if not later:
+        return condition
+    times, last_seen = condition.times + len(later), max(later)
+    return replace(condition, times=times, last_seen=last_seen, evidence=_evidence(times, last_seen))
 
 
 def _table(table: str, metric: str) -> str:
@@ -122,13 +154,27 @@ def _table(table: str, metric: str) -> str:
 
 
 def _continued(
-    past: Sequence[Condition], runs: Sequence[Condition], rows: Mapping[datetime, Sequence[_Row]]
+    past: Sequence[Condition],
+    runs: Sequence[Condition],
+    reported: datetime,
+    as_expected: Sequence[datetime],
+    continuing: Collection[datetime],
 ) -> list[Condition]:
-    """Return the conditions of one metric: those of the previous run, ended or continued by the new buckets."""
-    reported = min(rows)
-    found = [condition for condition in past if condition.last_seen < reported or not condition.holds]
+    """Return the conditions of one metric: those of the previous run, ended or continued by the new buckets.
+
+    :param reported: the end of the first of the new buckets.
+    :param as_expected: the ends of those that were as expected, oldest first.
+    :param continuing: the ends of those that continue what was flagged.
+    """
+    found = [
+        condition
+        for condition in past
+        if condition.last_seen < reported or not condition.holds or condition.last_seen in continuing
+    ]
     for run in runs:
-        same = next((known for known in past if known.started_at <= run.last_seen and _reaches(known, run, rows)), None)
+        same = next(
+            (known for known in past if known.started_at <= run.last_seen and _reaches(known, run, as_expected)), None
+        )
         if same is None:
             found.append(run)
             continue
@@ -136,13 +182,12 @@ def _continued(
         found = [condition for condition in found if condition is not same]
         earlier = same.started_at < run.started_at
         found.append(replace(run, started_at=same.started_at, times=max(same.times, run.times)) if earlier else run)
-    as_expected = [end for end, anomalies in rows.items() if not anomalies]
-    return [_ended(condition, as_expected) for condition in found]
+    return [_lasting(_ended(condition, as_expected), continuing) for condition in found]
 
 
-def _reaches(known: Condition, run: Condition, rows: Mapping[datetime, Sequence[_Row]]) -> bool:
+def _reaches(known: Condition, run: Condition, as_expected: Sequence[datetime]) -> bool:
     """Return whether no bucket between a known condition and a run of anomalous ones was as expected."""
-    return not any(not anomalies and known.last_seen < end <= run.started_at for end, anomalies in rows.items()) and (
+    return not any(known.last_seen < end <= run.started_at for end in as_expected) and (
         known.ended_at is None or run.started_at < known.ended_at
     )
 

@@ -1,4 +1,4 @@
-"""Signs, reads and compares what is recorded of a snapshot outside its store."""
+"""Signs, reads and compares what is recorded of snapshots outside their store."""
 
 from __future__ import annotations
 

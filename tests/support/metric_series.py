@@ -7,9 +7,6 @@ from datetime import datetime, timedelta
 
 import pyarrow as pa
 
-from airflow_provider_elementary.anomalies.detect_recent import score_recent
-from airflow_provider_elementary.metrics import METRICS_SCHEMA
-
 #: A Thursday.
 FIRST_DAY = datetime(2026, 10, 1)
 
@@ -50,14 +47,3 @@ def daily(
 def hourly(values: Sequence[float | None], **arguments: object) -> pa.Table:
     """Return one series with a bucket an hour."""
     return daily(values, bucket=timedelta(hours=1), **arguments)  # type: ignore[arg-type]
-
-
-def scored_recent(metrics: pa.Table, days: int = 2) -> pa.Table:
-    """Return the verdicts of a run of ``robust`` that reports the newest days only."""
-    given = pa.Table.from_pylist(metrics.to_pylist(), schema=METRICS_SCHEMA)
-    return score_recent(given.to_reader(), method="robust", days=days, parameters={}).verdicts
-
-
-def flagged_reasons(verdicts: pa.Table) -> list[str]:
-    """Return the reasons of the flagged verdicts, in their order."""
-    return verdicts.filter(verdicts["is_anomalous"])["reason"].to_pylist()

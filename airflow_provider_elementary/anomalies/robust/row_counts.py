@@ -72,13 +72,14 @@ class RowCounts:
     def of(cls, rows: Mapping[str, npt.NDArray[Any]]) -> RowCounts:
         """Return those of some rows: ``series``, ``starts``, ``ends``, ``value`` and ``updated`` of each.
 
-        Of rows that are as new as each other the largest value counts, in whatever order they come.
+        Of rows that are as new as each other the largest value counts, whatever their order; a null is the least.
         """
         codes = _codes(rows["series"], rows["starts"], rows["ends"])
-        order = np.lexsort((rows["value"], rows["updated"], codes))
+        value = rows["value"]
+        order = np.lexsort((np.where(np.isnan(value), -np.inf, value), rows["updated"], codes))
         ordered = codes[order]
         is_newest = np.append(ordered[1:] != ordered[:-1], True)[: len(order)]
-        return cls(ordered[is_newest], rows["value"][order][is_newest])
+        return cls(ordered[is_newest], value[order][is_newest])
 
     def find(self, series: npt.NDArray[np.integer], starts: Numbers, ends: Numbers) -> npt.NDArray[np.float64]:
         """Return the row counts of series in buckets, NaN where there is none.

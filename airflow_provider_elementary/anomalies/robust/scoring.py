@@ -37,7 +37,6 @@ from airflow_provider_elementary.anomalies.robust.series import (
 )
 from airflow_provider_elementary.anomalies.robust.siblings import flag_once
 from airflow_provider_elementary.anomalies.robust.state import SeriesStates
-from airflow_provider_elementary.anomalies.robust.tables_together import flag_tables_once
 from airflow_provider_elementary.anomalies.schema import VERDICT_SCHEMA, series_metrics
 from airflow_provider_elementary.arrow_values import array_of, array_of_numbers
 
@@ -91,7 +90,7 @@ def finished(
     :param is_shard: the series are those of one shard of the tables.
     """
     rare = with_rarity(verdicts, past, totals.daily, parameters.days_per_alarm, is_shard=is_shard)
-    return flag_tables_once(flag_once(rare, parameters.siblings), parameters.tables_together)
+    return flag_once(rare, parameters.siblings)
 
 
 def split_parameters(given: Mapping[str, Any]) -> tuple[ModelParameters, dict[str, Any]]:

@@ -7,6 +7,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from airflow_provider_elementary.anomalies import explain
 from airflow_provider_elementary.anomalies.robust.series import number_rows
 from airflow_provider_elementary.anomalies.schema import series_metrics, with_reasons
 from airflow_provider_elementary.arrow_values import array_of_numbers, is_one_of, numpy_of, true_values, without_nulls
@@ -70,9 +71,9 @@ def _together(
         mine = movers[start : start + count]
         said = f"{count} of {of} values of {names[int(mine[0])].as_py()}"
         if _of_table(rows, int(mine[0]), above) in tables:
-            quiet |= {int(place): f"moves with {said}, as their table does" for place in mine}
+            quiet |= {int(place): explain.moves_with(f"{said}, as their table does") for place in mine}
         else:
-            quiet |= {int(place): f"moves with {said}, which are flagged once" for place in mine[1:]}
+            quiet |= {int(place): explain.moves_with(f"{said}, which are flagged once") for place in mine[1:]}
             kept[int(mine[0])] = f"{verdicts['reason'][int(mine[0])].as_py()}; {said} moved"
     return quiet, kept
 

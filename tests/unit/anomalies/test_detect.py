@@ -42,7 +42,11 @@ print(len(found) > 1, "pandas" in sys.modules)
 """
 
 
-@pytest.mark.parametrize("method", ["elementary", "robust"])
+#: DuckDB opens Arrow's datasets, and those of a release before 26 import pandas.
+_BEFORE_26 = pytest.mark.skipif(int(pa.__version__.split(".")[0]) < 26, reason="datasets of this Arrow import pandas")
+
+
+@pytest.mark.parametrize("method", [pytest.param("elementary", marks=_BEFORE_26), "robust"])
 def test_neither_method_imports_pandas(method: str) -> None:
     ended = subprocess.run([sys.executable, "-c", _PROGRAM, method], capture_output=True, text=True, check=True)
 

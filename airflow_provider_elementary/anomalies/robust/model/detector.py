@@ -334,15 +334,7 @@ class Detector:
         bounds = evidence.mixture.range(two_sided(reach, parameters.degrees))
         low, high = (scales.from_scale(y, bucket.kind, reading.unit) for y in bounds)
         low, high = ranges.stated(bucket, expected, low, high, reading.unit, usual, flagged.value, parameters)
-        # A zero is an event: where it is flagged, more than zero was expected.
-        zero = flagged.zero & ~(low > 0)
-        low = np.where(zero, np.where(bucket.kind == scales.COUNT, 1, np.nan), low)
-        high = np.where(zero, np.where(bucket.kind == scales.COUNT, np.maximum(high, 1), np.nan), high)
-        # A value where zero is the rule, one that does not change and one that drifts are flagged for another reason.
-        other = (flagged.load | flagged.frozen | flagged.drift) & ~flagged.value & ~flagged.zero
-        low = np.where(other, np.where(flagged.load, 0, np.nan), low)
-        high = np.where(other, np.where(flagged.load, 0, np.nan), high)
-        return low, high
+        return ranges.of_events(bucket, low, high, flagged)
 
     def _learn(
         self,

@@ -136,7 +136,6 @@ OF_HOURS = tuple(_of_hours(hours) for hours in (2, 3, 4, 6, 8, 12))
 _SHARES = (
     "unexplained",
     "siblings",
-    "tables_together",
     "missing_weight",
     "slow",
     "fast",
@@ -183,8 +182,6 @@ class ModelParameters:
         ``ignore_small_changes``; 0 for no such condition.
     :param siblings: share of the values of a table's dimension from which they are flagged once where they move to one
         side in a bucket; 0 for never.
-    :param tables_together: share of the tables with a metric from which they are flagged once where it moves to one
-        side in a bucket of a day or longer; 0 for never.
     :param days_per_alarm: an alarm is not raised where alarms with a score as high came more often than once in this
         number of days among the metrics of its class; 0 for no limit.
     :param missing_weight: how much a flagged missing bucket teaches about the rate of missing buckets.
@@ -228,7 +225,6 @@ class ModelParameters:
     unexplained: float = 0.1
     least_change_of_sum: float = 0.25
     siblings: float = 0.3
-    tables_together: float = 0.15
     days_per_alarm: float = 0.0
     missing_weight: float = 0.25
     slow: float = 0.1

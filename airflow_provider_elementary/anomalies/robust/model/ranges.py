@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from airflow_provider_elementary.anomalies.robust.model import transform as scales
 from airflow_provider_elementary.anomalies.robust.model.bucket import Bucket
+from airflow_provider_elementary.anomalies.robust.model.evidence import Flagged
 from airflow_provider_elementary.anomalies.robust.model.parameters import ModelParameters
 
 Floats = npt.NDArray[np.float64]
@@ -59,4 +60,17 @@ def stated(
     inside = np.isfinite(value) & ~flagged
     low = np.where(inside & (value < low), np.where(value < settings.least, np.nan, value), low)
     high = np.where(inside & (value > high), np.where(value < settings.least, np.nan, value), high)
+    return low, high
+
+
+def of_events(bucket: Bucket, low: Floats, high: Floats, flagged: Flagged) -> tuple[Floats, Floats]:
+    """Return the range where zeros and what is no size are flagged as well."""
+    # A zero is an event: where it is flagged, more than zero was expected.
+    zero = flagged.zero & ~(low > 0)
+    low = np.where(zero, np.where(bucket.kind == scales.COUNT, 1, np.nan), low)
+    high = np.where(zero, np.where(bucket.kind == scales.COUNT, np.maximum(high, 1), np.nan), high)
+    # A value where zero is the rule, one that does not change and one that drifts are flagged for another reason.
+    other = (flagged.load | flagged.frozen | flagged.drift) & ~flagged.value & ~flagged.zero
+    low = np.where(other, np.where(flagged.load, 0, np.nan), low)
+    high = np.where(other, np.where(flagged.load, 0, np.nan), high)
     return low, high

@@ -86,6 +86,14 @@ def test_the_newest_row_count_of_a_bucket_counts() -> None:
     ).all()
 
 
+def test_a_count_that_is_known_counts_before_a_null_that_is_as_new() -> None:
+    same = {name: np.array([0, 0]) for name in ("series", "starts", "updated")} | {"ends": np.array([9, 9])}
+
+    found = [RowCounts.of({**same, "value": np.array(values)}).counts for values in ([120, np.nan], [np.nan, 120])]
+
+    assert [counts.tolist() for counts in found] == [[120], [120]]
+
+
 def test_a_bucket_of_another_length_counts_other_rows() -> None:
     share, counts = shares(400, 2), daily([400.0] * 2 * DAYS, bucket=timedelta(hours=12), first=FIRST_DAY)
 

@@ -9,7 +9,9 @@ import pyarrow as pa
 import pytest
 
 from airflow_provider_elementary.anomalies import robust
-from tests.support.metric_series import daily, flagged_reasons, scored_recent
+from airflow_provider_elementary.anomalies.detect_recent import score_recent
+from airflow_provider_elementary.metrics import METRICS_SCHEMA
+from tests.support.metric_series import daily
 
 _DAYS = 60
 
@@ -70,7 +72,13 @@ def test_single_values_are_flagged_as_they_are(factors: Mapping[str, float]) -> 
 
 def test_a_run_that_scores_the_newest_days_says_the_same() -> None:
     metrics = shops({"a": 0.5, "b": 0.4, "c": 0.45, "d": 1.0, "e": 1.0, "f": 1.0})
-    recent = scored_recent(metrics)
+    given = pa.Table.from_pylist(metrics.to_pylist(), schema=METRICS_SCHEMA)
 
+    recent = score_recent(given.to_reader(), method="robust", days=2, parameters={}).verdicts
+
+    whole = robust.score(metrics)
     assert recent.num_rows == 2 * 7
-    assert flagged_reasons(recent) == flagged_reasons(robust.score(metrics))[-1:]
+    assert (
+        recent.filter(recent["is_anomalous"])["reason"].to_pylist()
+        == whole.filter(whole["is_anomalous"])["reason"].to_pylist()[-1:]
+    )

@@ -12,10 +12,11 @@ import pyarrow as pa
 from airflow_provider_elementary.anomalies.feedback import Feedback
 from airflow_provider_elementary.anomalies.robust import score
 from airflow_provider_elementary.anomalies.robust.state import MODEL_VERSION
+from tests.support.metric_series import daily
 
 FIRST = datetime(2026, 3, 2)
 #: The version of the model, and the hash of what it says of the sample.
-KNOWN = (7, "bb8da9a96c8d0565")
+KNOWN = (7, "2c9b21db7be4303f")
 
 CHANGED = f"""The model says something else of the sample than version {KNOWN[0]} did. Where its arithmetic was changed,
 raise MODEL_VERSION in anomalies/robust/state.py, so that stored states are replayed, and put the new pair into KNOWN
@@ -23,7 +24,7 @@ here. Where it was not meant to change, undo the change: users would see other v
 
 
 def sample() -> pa.Table:
-    """Return series of each length of buckets and each kind of metric, with incidents, gaps, zeros and a new level."""
+    """Return series of each length of buckets and kind of metric, with incidents, gaps, zeros, a new level, a drift."""
     random = np.random.default_rng(17)
     metrics = ("row_count", "null_percent", "execution_time", "max", "freshness", "null_count")
     rows = []
@@ -46,7 +47,16 @@ def sample() -> pa.Table:
                         "metric_value": float(value),
                     }
                 )
-    return pa.Table.from_pylist(rows)
+    return pa.concat_tables([pa.Table.from_pylist(rows), _drifting()], promote_options="default")
+
+
+def _drifting() -> pa.Table:
+    """Return a series whose daily cycle explains it, and which drifts away from that in the end."""
+    hours = np.arange(24 * 21)
+    cycle = 1_000 + 500 * np.sin(hours * 2 * np.pi / 24) + np.random.default_rng(4).normal(0, 8, len(hours))
+    values = cycle + 16 / 3 * np.maximum(hours - len(hours) + 20, 0) ** 1.5
+    hour = timedelta(hours=1)
+    return daily([*values], first=FIRST, metric_name="average", full_table_name="SHOP.CORE.DRIFTS", bucket=hour)
 
 
 def test_the_version_of_the_model_changes_with_its_arithmetic() -> None:
