@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from airflow_provider_elementary.anomalies import explain
 from airflow_provider_elementary.anomalies.robust.series import number_rows
 from airflow_provider_elementary.anomalies.schema import series_metrics, with_reasons
-from airflow_provider_elementary.arrow_values import array_of_numbers, is_one_of, numpy_of, true_values, without_nulls
+from airflow_provider_elementary.arrow_values import array_of_numbers, flags_of, is_one_of, numpy_of, without_nulls
 
 Flags = npt.NDArray[np.bool_]
 
@@ -33,12 +33,12 @@ def flag_once(verdicts: pa.Table, share: float) -> pa.Table:
     """
     if not share or "dimension" not in verdicts.column_names:
         return verdicts
-    is_moved = _true(pc.and_(verdicts["is_anomalous"], pc.invert(is_one_of(verdicts["kind"], *_STILL))))
-    is_of_dimension = _true(pc.invert(is_one_of(verdicts["dimension"], "", None)))
+    is_moved = flags_of(pc.and_(verdicts["is_anomalous"], pc.invert(is_one_of(verdicts["kind"], *_STILL))))
+    is_of_dimension = flags_of(pc.invert(is_one_of(verdicts["dimension"], "", None)))
     if (is_moved & is_of_dimension).sum() < _FEWEST:
         return verdicts
     moved = verdicts["full_table_name"].filter(array_of_numbers(is_moved & is_of_dimension)).cast(pa.string())
-    places = np.flatnonzero(_true(is_one_of(verdicts["full_table_name"], *pc.unique(moved).to_pylist())))
+    places = np.flatnonzero(flags_of(is_one_of(verdicts["full_table_name"], *pc.unique(moved).to_pylist())))
     quiet, kept = _together(verdicts.take(array_of_numbers(places)), is_moved[places], is_of_dimension[places], share)
     reasons = {int(places[place]): reason for place, reason in (quiet | kept).items()}
     return with_reasons(verdicts, reasons, [int(places[place]) for place in quiet])
@@ -52,8 +52,8 @@ def _together(
     group, _ = number_rows(
         rows, ("full_table_name", "column_name", "metric_name", "dimension", "bucket_start", "bucket_end")
     )
-    above = _true(pc.greater(verdicts["metric_value"], verdicts["expected_value"]))
-    scored = np.bincount(group, weights=_true(pc.is_valid(verdicts["score"])))
+    above = flags_of(pc.greater(verdicts["metric_value"], verdicts["expected_value"]))
+    scored = np.bincount(group, weights=flags_of(pc.is_valid(verdicts["score"])))
     movers = np.flatnonzero(is_moved & is_of_dimension)
     values = numpy_of(pc.rank(without_nulls(rows["dimension_value"].cast(pa.string()), "")))
     scores = numpy_of(verdicts["score"])
@@ -83,9 +83,3 @@ def _of_table(rows: pa.Table, place: int, above: Flags) -> tuple[object, ...]:
     names = ("full_table_name", "column_name", "bucket_start", "bucket_end")
     metric = str(rows["metric_name"][place].as_py()).lower()
     return (*(rows[name][place].as_py() for name in names), _ROW_COUNT.get(metric, metric), bool(above[place]))
-
-
-def _true(column: pa.ChunkedArray) -> Flags:
-    """Return which values are true; null is not."""
-    found: Flags = numpy_of(true_values(column))
-    return found
