@@ -1,4 +1,4 @@
-"""Asks a store once for each listing of a view, and for all together."""
+"""Asks a store once, and all together, for the listings of an answer."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class ViewedStore:
 
 
 class Listings:
-    """Remembers what each view of a store lists."""
+    """What each view of a store listed last."""
 
     def __init__(self) -> None:
         self._usual: dict[str, frozenset[Listed]] = {}
@@ -107,6 +107,6 @@ class Listings:
 
 
 def _begin(once: ReadOnceStore, prefix: str, after: str) -> None:
-    """Ask for the first part of a listing; whoever reads it is told of a failure."""
+    """Ask for the first part of a listing; a failure is raised where it is read."""
     with suppress(ElementaryError):
         next(once.list(prefix, after), None)

@@ -19,7 +19,7 @@ FOLDERS = ("feedback/", "manifests/", "prunes/")
 
 
 class _Counted(LocalStore):
-    """A folder that remembers which listings were read."""
+    """A folder that counts the listings that were read."""
 
     def __init__(self, root: Path) -> None:
         super().__init__(root)
