@@ -1,4 +1,4 @@
-"""Asks a store once, and all together, for the listings of an answer."""
+"""Lists the folders of a store together, once for an answer."""
 
 from __future__ import annotations
 
