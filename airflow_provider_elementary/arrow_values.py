@@ -103,6 +103,11 @@ def true_values(column: Any) -> Any:
     return pc.and_kleene(pc.is_valid(column), column)
 
 
+def flags_of(column: pa.ChunkedArray[Any] | pa.Array[Any]) -> np.ndarray:
+    """Return which values of a column of booleans are true, as a NumPy array; a null is not."""
+    return numpy_of(true_values(column))
+
+
 def without_nulls(column: Any, value: str) -> Any:
     """Return a column of texts with a text in place of each null."""
     return pc.fill_null(column, scalar_of(value, pa.string()))

@@ -7,6 +7,7 @@ import json
 import os
 import re
 import shutil
+import sys
 import tempfile
 import uuid
 from collections import Counter
@@ -105,6 +106,20 @@ def process_context() -> Iterator[None]:
         os.environ.pop("_AIRFLOW_PROCESS_CONTEXT", None)
     else:
         os.environ["_AIRFLOW_PROCESS_CONTEXT"] = before
+
+
+#: Airflow has a masker of secrets for tasks and one for everything else.
+_MASKING_MODULES = tuple(f"airflow{part}._shared.secrets_masker.secrets_masker" for part in (".sdk", ""))
+
+
+@pytest.fixture(autouse=True)
+def masked_secrets() -> Iterator[None]:
+    """Remove the secrets of a test from Airflow: for each new one it compiles all of them into one expression."""
+    maskers = [sys.modules[name]._secrets_masker() for name in _MASKING_MODULES if name in sys.modules]
+    before = [(masker, set(masker.patterns), masker.replacer) for masker in maskers]
+    yield
+    for masker, patterns, replacer in before:
+        masker.patterns, masker.replacer = patterns, replacer
 
 
 @pytest.fixture(autouse=True)

@@ -11,7 +11,8 @@ import pyarrow as pa
 
 from airflow_provider_elementary.incidents.anomaly_conditions import anomaly_conditions
 from airflow_provider_elementary.incidents.conditions import Condition
-from airflow_provider_elementary.incidents.dbt_conditions import DbtConditions, dbt_conditions
+from airflow_provider_elementary.incidents.dbt_conditions import dbt_conditions
+from airflow_provider_elementary.incidents.dbt_evidence import DbtConditions
 from airflow_provider_elementary.incidents.meta_severity import read_condition_metas
 from airflow_provider_elementary.project.lineage import Lineage
 from airflow_provider_elementary.snapshots.reader import SnapshotSource

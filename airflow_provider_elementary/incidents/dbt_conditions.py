@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from importlib.resources import files
@@ -13,18 +11,11 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_elementary.elementary_schema.newest import newest_sql
 from airflow_provider_elementary.elementary_schema.nodes import ARTIFACTS, PLACE_COLUMNS, TEST_PREFIX
 from airflow_provider_elementary.elementary_schema.statuses import level_sql, meaning_of, rank_sql, status_sql
-from airflow_provider_elementary.incidents.conditions import (
-    NO_LONGER_EXPECTED,
-    PROJECT,
-    REMOVED,
-    Condition,
-    Family,
-    Severity,
-    test_family,
-)
+from airflow_provider_elementary.incidents.conditions import PROJECT, Condition, Family, Severity, test_family
 from airflow_provider_elementary.incidents.dbt_commands import COMMAND_COLUMNS, Command, commands_of
-from airflow_provider_elementary.incidents.removed import ProjectLists, read_lists
-from airflow_provider_elementary.incidents.silence import NOT_CHECKED, RETIRED, SILENT, silence_conditions, stale_checks
+from airflow_provider_elementary.incidents.dbt_evidence import ConditionKey, DbtConditions, counted
+from airflow_provider_elementary.incidents.removed import read_lists
+from airflow_provider_elementary.incidents.silence import silence_conditions, stale_checks
 from airflow_provider_elementary.project.executions import EXECUTIONS_SQL, PLACED, register_executions
 from airflow_provider_elementary.project.reading import READ, read_rows
 from airflow_provider_elementary.source import Source
@@ -43,119 +34,8 @@ _RUNS = ("model_execution_id", "unique_id", "created_at", "status", "resource_ty
 #: Failing results of each kind; a warning is normal.
 _FAMILIES: Mapping[str, Family] = {"run": "run", "source_freshness": "freshness"}
 _FAILING: Mapping[str, Severity] = {"run": "critical", "test": "high", "source_freshness": "high"}
-#: The kinds of conditions that dbt's own results are evidence of.
-_KINDS = frozenset({"test", "run", "source_freshness", "invocation"})
-
 #: By how much clocks differ: what is dated later than the source has a wrong date.
 _CLOCKS = timedelta(minutes=15)
-
-_Key = tuple[str, str, str]
-
-
-@dataclass(frozen=True)
-class DbtConditions:
-    """The conditions that dbt's own results are evidence of.
-
-    :param conditions: past ones included, the oldest first.
-    :param good_at: when the newest good evidence was made, by the key of the conditions that it ends.
-    :param lists: what the dbt project lists.
-    :param seen_at: when each result came that a condition of results is of, by the condition's id.
-    """
-
-    conditions: tuple[Condition, ...]
-    good_at: Mapping[_Key, datetime]
-    lists: ProjectLists
-    seen_at: Mapping[str, Sequence[datetime]]
-
-    def since(self, before: Iterable[Condition]) -> list[Condition]:
-        """Return the conditions, and the ends of those that were known and whose first evidence was deleted since.
-
-        :param before: the conditions of the previous run.
-        """
-        found = {condition.condition_id: condition for condition in self.conditions}
-        by_key: dict[_Key, list[Condition]] = defaultdict(list)
-        for condition in self.conditions:
-            by_key[condition.key].append(condition)
-        # Of what left the project, nothing says any more which table it had.
-        unplaced: dict[tuple[str, str, datetime], Condition] = {
-            (each.kind, each.subject, each.started_at): each
-            for each in self.conditions
-            if each.kind != "invocation" and each.table in (PROJECT, each.subject)
-        }
-        earlier = sorted((each for each in before if each.kind in _KINDS), key=lambda each: each.started_at)
-        known_ids, seen_at = {each.condition_id for each in earlier}, dict(self.seen_at)
-        for known in earlier:
-            same = found.get(known.condition_id)
-            streak = unplaced.get((known.kind, known.subject, known.started_at)) or next(
-                # What came back after a removal that is no longer known began within all of its results.
-                (each for each in by_key[known.key] if each.condition_id not in known_ids and _is_within(known, each)),
-                None,
-            )
-            if same is None and streak is not None:
-                found.pop(streak.condition_id, None)
-                seen_at[known.condition_id] = seen_at.get(streak.condition_id, ())
-                title = streak.title if streak.table == known.table else known.title
-                last_seen = max(known.last_seen, streak.last_seen)
-                same = replace(streak, table=known.table, title=title, started_at=known.started_at, last_seen=last_seen)
-            if same is not None and known.state == REMOVED:
-                # What was seen to be gone at a moment stays so; what is listed again is a new condition.
-                results = seen_at.get(known.condition_id, ())
-                again = self._again(known, same, results, earlier)
-                found[known.condition_id] = known
-                if again is not None:
-                    found[again.condition_id], seen_at[again.condition_id] = again, results
-            elif same is not None:
-                found[known.condition_id] = same
-            elif known.holds:
-                later = next((each for each in by_key[known.key] if _overlap(known, each)), None)
-                if later is not None:
-                    found.pop(later.condition_id, None)
-                found[known.condition_id] = self._without_first(known, later)
-        return list(found.values())
-
-    def _again(
-        self, removed: Condition, newer: Condition, seen_at: Iterable[datetime], earlier: Iterable[Condition]
-    ) -> Condition | None:
-        """Return the condition of what was removed, came back and is not good; None where it did not come back.
-
-        It begins with the first result since, or, where its last one still counts, when it was listed again.
-
-        :param newer: what the results say without the removal.
-        :param seen_at: when they came.
-        :param earlier: the conditions that are known, the oldest first.
-        """
-        results = [at for at in seen_at if at > removed.last_seen]
-        if not results and not (newer.holds and self.lists.is_listed(removed.subject)):
-            return None
-        known = [each.started_at for each in earlier if each.key == removed.key and each.started_at > removed.last_seen]
-        moment, command = self.lists.as_of or removed.ended_at or removed.last_seen, self.lists.command
-        if command is not None:
-            # Results have the time of the session.
-            moment = (self.lists.as_of or command.at) + command.ahead
-        started_at = min([*known, *results], default=moment)
-        return replace(newer, started_at=started_at, last_seen=max(newer.last_seen, started_at))
-
-    def _without_first(self, known: Condition, later: Condition | None) -> Condition:
-        """Return a condition whose first evidence was deleted, as the later evidence says it."""
-        good_at = self.good_at.get(known.key)
-        if later is not None:
-            return replace(later, started_at=known.started_at, times=max(known.times, later.times))
-        if good_at is not None and good_at > known.last_seen:
-            return replace(known, ended_at=good_at)
-        as_of = self.lists.as_of
-        if known.state in (SILENT, NOT_CHECKED) and as_of is not None and as_of - known.last_seen >= RETIRED:
-            return replace(known, ended_at=known.last_seen + RETIRED, state=NO_LONGER_EXPECTED)
-        return self.lists.ended(known)
-
-
-def _overlap(known: Condition, later: Condition) -> bool:
-    return known.started_at < later.started_at <= known.last_seen
-
-
-def _is_within(known: Condition, streak: Condition) -> bool:
-    """Return whether a condition began within another one, and holds, was removed or ended with it."""
-    is_one = known.state == REMOVED or known.ended_at in (None, streak.ended_at)
-    return is_one and streak.started_at < known.started_at < (streak.ended_at or datetime.max)
 
 
 def dbt_conditions(
@@ -292,7 +172,7 @@ def _checks(engine: duckdb.DuckDBPyConnection, latest: datetime) -> dict[tuple[s
     }
 
 
-def _good_at(engine: duckdb.DuckDBPyConnection) -> dict[_Key, datetime]:
+def _good_at(engine: duckdb.DuckDBPyConnection) -> dict[ConditionKey, datetime]:
     query = "SELECT kind, subject, full_table_name, max(seen_at) FROM leveled WHERE level = 'good' GROUP BY ALL"
     return {
         (kind, subject, table or (PROJECT if kind == "run" else subject)): at
@@ -302,9 +182,9 @@ def _good_at(engine: duckdb.DuckDBPyConnection) -> dict[_Key, datetime]:
 
 def _newest(
     commands: Sequence[Command], with_results: Collection[str | None], unmarked: Sequence[datetime]
-) -> dict[_Key, datetime]:
+) -> dict[ConditionKey, datetime]:
     """Return what ends the conditions of commands that do not run, or that record nothing."""
-    found: dict[_Key, datetime] = {}
+    found: dict[ConditionKey, datetime] = {}
     for command in commands:
         found["invocation", f"job {command.job}", PROJECT] = command.at
         if command.invocation_id in with_results:
@@ -330,7 +210,6 @@ def _of_row(row: Mapping[str, Any]) -> Condition:
         "run": f"The run of {name} ended with {state}",
         "source_freshness": f"The freshness check of {table} ended with {state}",
     }[kind]
-    results = f"{row['times']} results in a row" if row["times"] > 1 else "1 result"
     return Condition(
         kind=kind,
         subject=row["subject"],
@@ -344,7 +223,7 @@ def _of_row(row: Mapping[str, Any]) -> Condition:
         times=row["times"],
         state=state,
         title=title,
-        evidence=f"{results} not good, the newest {state} at {minute_in_utc(row['last_seen'])}",
+        evidence=f"{counted(row['times'])}, the newest {state} at {minute_in_utc(row['last_seen'])}",
     )
 
 

@@ -21,7 +21,7 @@ from airflow_provider_elementary.anomalies.summary import Summary, summarise_ver
 from airflow_provider_elementary.exceptions import SnapshotNotFoundError
 from airflow_provider_elementary.incidents.answer_effects import feedback_of_answers
 from airflow_provider_elementary.incidents.current import read_conditions_of
-from airflow_provider_elementary.incidents.dbt_conditions import DbtConditions
+from airflow_provider_elementary.incidents.dbt_evidence import DbtConditions
 from airflow_provider_elementary.incidents.enrich import enrich
 from airflow_provider_elementary.project.lineage import Lineage, read_lineage
 from airflow_provider_elementary.snapshots.repository import Repository

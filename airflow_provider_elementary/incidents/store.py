@@ -39,7 +39,7 @@ from airflow_provider_elementary.times import utc_now
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from airflow_provider_elementary.incidents.dbt_conditions import DbtConditions
+    from airflow_provider_elementary.incidents.dbt_evidence import DbtConditions
     from airflow_provider_elementary.snapshots import Repository, SnapshotSource
 
 #: The columns of stored incidents, all but ``resolved_at`` text.

@@ -19,7 +19,7 @@ from airflow_provider_elementary.project.facts import FreshnessCheck, NodeRun
 from airflow_provider_elementary.project.project import Project, read_project
 from airflow_provider_elementary.project.reading import READ
 from airflow_provider_elementary.project.timeline import Timeline, read_executions
-from airflow_provider_elementary.storage.records.encrypted_parts import MOST_PLAIN_BYTES, EncryptedParts, write_parts
+from airflow_provider_elementary.storage.records.encrypted_parts import EncryptedParts, write_parts
 from airflow_provider_elementary.storage.records.results import find_result
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ def write_summary(
             "summaries",
             {
                 _FACTS: _summaries().dump_json(summary),
-                **{name: _ipc(rows) for name, rows in tables.items() if rows.nbytes <= MOST_PLAIN_BYTES},
+                **{name: _ipc(rows) for name, rows in tables.items()},
             },
             held | {Category.TABLE_METRICS, Category.AGGREGATED_METRICS},
             run_key=run_key,

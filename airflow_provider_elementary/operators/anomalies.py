@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_elementary.anomalies.detect import Method
     from airflow_provider_elementary.anomalies.stored_metrics import MetricRows
-    from airflow_provider_elementary.incidents.dbt_conditions import DbtConditions
+    from airflow_provider_elementary.incidents.dbt_evidence import DbtConditions
     from airflow_provider_elementary.incidents.evaluate import Evaluation, EvaluationOptions
     from airflow_provider_elementary.project.lineage import Lineage
 

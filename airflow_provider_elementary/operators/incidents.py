@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from airflow_provider_elementary.incidents.answer import AnsweredIncident
-    from airflow_provider_elementary.incidents.dbt_conditions import DbtConditions
+    from airflow_provider_elementary.incidents.dbt_evidence import DbtConditions
     from airflow_provider_elementary.incidents.store import TrackedIncidents
     from airflow_provider_elementary.incidents.tracking import Incident
     from airflow_provider_elementary.project.lineage import Lineage

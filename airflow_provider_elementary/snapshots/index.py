@@ -21,6 +21,7 @@ from airflow_provider_elementary.exceptions import (
 )
 from airflow_provider_elementary.snapshots.manifest import FORMAT_VERSION, Kind, Parent
 from airflow_provider_elementary.snapshots.manifest_document import ManifestDocument
+from airflow_provider_elementary.snapshots.numbers import LOOKS
 from airflow_provider_elementary.storage.documents import STRICT, Codec, NaiveTime
 from airflow_provider_elementary.storage.genesis import Role
 from airflow_provider_elementary.storage.layout import INDEX, MANIFESTS, index_key, manifest_key, numbered
@@ -38,8 +39,6 @@ log = logging.getLogger(__name__)
 
 #: Snapshots a page; a page of the second width is made of pages of the first.
 NARROW, WIDE = 16, 256
-#: Pages that nobody proved are passed over; anybody can put them there.
-_LOOKS = 64
 
 
 @dataclass(frozen=True)
@@ -182,7 +181,7 @@ def numbers_at_the_end(repository: Repository) -> list[int]:
 def newest_page(repository: Repository) -> Row | None:
     """Return the last row of the newest page that is proved: a snapshot that there was, whatever is left of it."""
     pages, others = numbered(repository.store, f"{INDEX}{NARROW}/")
-    for place in sorted(pages, reverse=True)[:_LOOKS]:
+    for place in sorted(pages, reverse=True)[:LOOKS]:
         if rows := read_page(repository, NARROW, place):
             return rows[-1]
     # The first page has the place 0, which is no number.

@@ -118,11 +118,15 @@ def find_head(repository: Repository, numbers: Sequence[int] | None = None) -> S
     at_the_end, record = _look(repository) if numbers is None else ([], known_record(repository))
     # The newest snapshot at the time of a prune stays, and all after it do.
     start = record.document.head.sequence if record else 1
-    head = newest_proved(at_the_end, start, proved, known) if at_the_end else None
+    head = None
+    if numbers is None and not repository.listed_after:
+        # Without a page of the index, those at the end are all.
+        numbers = at_the_end
+    elif numbers is None:
+        head = newest_proved(at_the_end, start, proved, known, are_all=False)
     if head is None:
         if numbers is None:
-            # Without a page of the index, those at the end are all.
-            numbers = list(numbered(repository.store, MANIFESTS)[0]) if repository.listed_after else at_the_end
+            numbers = list(numbered(repository.store, MANIFESTS)[0])
         head = newest_proved(numbers, start, proved, known)
     if head is None and start > 1:
         head = newest_proved(numbers or (), 1, proved, known)
@@ -203,7 +207,7 @@ def read_generation(repository: Repository, document: ManifestDocument) -> Gener
     if (known := repository.generations.get(reference.sha256)) is not None:
         return known
     number = generation_number(reference.name)
-    found = repository.documents.read(reference.name, GENERATION, Role.STORE, number=number)
+    found = repository.documents.read(reference.name, GENERATION, Role.STORE, number=number, expected=reference.sha256)
     if found is None or found.sha256 != reference.sha256:
         raise SnapshotCorruptError(
             f"{reference.name}, which snapshot {document.snapshot_id} names, is {'another one' if found else 'missing'}"

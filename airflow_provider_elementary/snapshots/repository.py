@@ -164,6 +164,11 @@ class Repository:
         self._use(ReadOnceStore(store), kept)
         try:
             yield
+        except ElementaryError:
+            # A task that fails on what it found has read as much.
+            save_kept_files(store, series, kept)
+            raise
+        else:
             save_kept_files(store, series, kept)
         finally:
             self._use(store, None)
@@ -215,7 +220,7 @@ class Repository:
         return signer_of(signing, self.trust) if signing is not None else None
 
     def read_signed(self, number: int) -> Signed[ManifestDocument]:
-        """Return the document of a manifest; see :func:`airflow_provider_elementary.snapshots.reader.read_signed`."""
+        """Return the document of a manifest; see :func:`airflow_provider_elementary.snapshots.lookup.read_signed`."""
         return read_signed(self, number)
 
     def chain(self) -> Chain:

@@ -23,6 +23,7 @@ from airflow_provider_elementary.storage.file_binding import WHOLE_BYTES
 from airflow_provider_elementary.storage.layout import manifest_key, record_key
 from airflow_provider_elementary.storage.outcomes import Outcome
 from airflow_provider_elementary.times import utc_now
+from tests.support.counting_store import CountingStore
 from tests.support.signing import opened
 from tests.support.stores import Rest, grow, local_rest, take, world_after
 from tests.support.tampering import digest_of, edit, edit_generation, edit_signed, flip, rewrite_chain, swap
@@ -120,6 +121,18 @@ class TestFiles:
 
         assert found(report) == {("changed", file.key)}
         assert f"Has {size:,} bytes instead of {file.size:,}" in report.findings[0].detail
+
+    def test_files_that_were_emptied_cost_one_listing(self, rest: Rest, manifests: list[Manifest]) -> None:
+        counted = []
+        for emptied in (1, len(manifests[-1].files)):
+            for file in manifests[-1].files[:emptied]:
+                rest.path(file.key).write_bytes(b"")
+            store = CountingStore({found.key: rest.store.get(found.key) or b"" for found in rest.store.list("")})
+
+            assert len(verify(opened(store)).findings) == emptied
+            counted.append(store.requests["list"])
+
+        assert counted[0] == counted[1]
 
     def test_a_file_that_is_too_large_is_not_read_to_its_end(self, rest: Rest, manifests: list[Manifest]) -> None:
         file = manifests[-1].files[0]

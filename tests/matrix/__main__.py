@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.matrix.minimums import not_at_minimum, requirements
-from tests.matrix.rows import CONSTRAINTS, LOWEST_DATE, ROWS, Row
+from tests.matrix.rows import CONSTRAINTS, LOWEST_DATE, ROWS, SAME_IN_EVERY_ROW, Row
 
 ROOT = Path(__file__).parents[2]
 LOGS = ROOT / "build" / "matrix"
@@ -140,8 +140,9 @@ def _steps(row: Row, wheel: Path, interpreter: str, place: Path) -> dict[str, li
         "demo": [[str(python.with_name("airflow-elementary")), "demo", "--home", str(place / "demo")]],
     }
     if row.unit:
-        tests = str(ROOT / "tests" / "unit")
-        steps["unit"] = [[str(python), "-m", "pytest", "-q", "-p", "no:cacheprovider", tests]]
+        tests = ROOT / "tests" / "unit"
+        ignored = [f"--ignore={tests / name}" for name in SAME_IN_EVERY_ROW]
+        steps["unit"] = [[str(python), "-m", "pytest", "-q", "-p", "no:cacheprovider", *ignored, str(tests)]]
     return steps
 
 

@@ -9,6 +9,11 @@ from pathlib import Path
 CONSTRAINTS = Path(__file__).with_name("constraints")
 #: The row "lowest" sees no release that was published later.
 LOWEST_DATE = "2026-08-01"
+#: Below tests/unit, what no installed version changes: the repository's files, its build, its benchmarks, the matrix.
+SAME_IN_EVERY_ROW = (
+    *("benchmarks", "deploy", "release"),
+    *("test_frontend.py", "test_matrix.py", "test_names.py", "test_suite.py"),
+)
 
 
 @dataclass(frozen=True)
@@ -23,7 +28,7 @@ class Row:
     :param extras: the extras to install.
     :param lowest: whether to install the lowest versions that setup.cfg names.
     :param pip: whether to install with pip instead of uv.
-    :param unit: whether the unit tests run too; the demo always does.
+    :param unit: whether the unit tests run too, but for :data:`SAME_IN_EVERY_ROW`; the demo always does.
     :param stopped_by: the pin of the constraint file with which the package cannot be installed.
     """
 

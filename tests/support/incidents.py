@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from airflow_provider_elementary.incidents.conditions import Condition, metric_family, metric_subject
-from airflow_provider_elementary.incidents.dbt_conditions import DbtConditions
+from airflow_provider_elementary.incidents.dbt_evidence import DbtConditions
 from airflow_provider_elementary.incidents.removed import ProjectLists
 from airflow_provider_elementary.incidents.tracking import Incident
 from airflow_provider_elementary.source import Source

@@ -15,6 +15,7 @@ from airflow_provider_elementary.arrow_values import (
     array_of,
     array_of_numbers,
     arrow_table_of,
+    flags_of,
     is_one_of,
     numpy_of,
     scalar_of,
@@ -110,6 +111,7 @@ def test_columns_are_compared_with_values() -> None:
     assert is_one_of(pa.chunked_array([pa.nulls(2)]), "a").to_pylist() == [False, False]
     assert is_one_of(pa.chunked_array([pa.nulls(2)]), "", None).to_pylist() == [True, True]
     assert true_values(pa.array([True, None, False])).to_pylist() == [True, False, False]
+    assert flags_of(pa.array([True, None, False])).tolist() == [True, False, False]
     assert without_nulls(column, "-").to_pylist() == ["a", "-", ""]
     assert scalar_of(datetime(2026, 1, 1), pa.timestamp("us")).as_py() == datetime(2026, 1, 1)
 

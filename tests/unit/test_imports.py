@@ -64,6 +64,7 @@ LEAVES = frozenset(f"airflow_provider_elementary{name}" for name in ("", ".get_p
 HEAVY = ("pyarrow", "duckdb", "numpy", "pandas", "sqlglot", "snowflake.connector", "adbc_driver_manager", "boto3")
 
 
+@cache
 def imported_modules(path: Path) -> set[str]:
     found: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text())):

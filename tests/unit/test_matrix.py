@@ -11,7 +11,7 @@ from packaging.requirements import Requirement
 
 from tests.matrix import __main__ as matrix
 from tests.matrix.minimums import not_at_minimum
-from tests.matrix.rows import CONSTRAINTS, ROWS, Row
+from tests.matrix.rows import CONSTRAINTS, ROWS, SAME_IN_EVERY_ROW, Row
 
 PINNED = Row("", "3.12", stopped_by="pyarrow==23.0.1")
 NO_SOLUTION = "error: No solution found when resolving dependencies\n cause: Because this depends on pyarrow>=25 and\n"
@@ -103,3 +103,7 @@ def test_a_version_above_the_declared_minimum_is_named() -> None:
 
 def test_every_constraint_file_of_a_row_is_in_the_repository() -> None:
     assert {row.constraints for row in ROWS} - {""} == {path.name for path in CONSTRAINTS.glob("*.txt")}
+
+
+def test_what_rows_leave_out_is_in_the_repository() -> None:
+    assert [name for name in SAME_IN_EVERY_ROW if not (matrix.ROOT / "tests" / "unit" / name).exists()] == []

@@ -15,10 +15,10 @@ from airflow_provider_elementary.anomalies.robust.fingerprint import mixed
 from airflow_provider_elementary.anomalies.robust.model.transform import PERCENT, scale_kind
 from airflow_provider_elementary.arrow_values import (
     array_of_numbers,
+    flags_of,
     is_one_of,
     numpy_of,
     scalar_of,
-    true_values,
     without_nulls,
 )
 
@@ -43,8 +43,8 @@ def counted_by(keys: pa.Table) -> Numbers:
     percents = [name for name in pc.unique(names).to_pylist() if scale_kind(name) == PERCENT]
     is_of_column = pc.invert(is_one_of(keys["column_name"], "", None))
     is_whole = pc.and_(pc.invert(is_of_column), is_one_of(keys["dimension"], "", None))
-    shares = _places(pc.and_(is_one_of(names, *percents), is_of_column))
-    counts = _places(pc.and_(is_one_of(names, _ROW_COUNT), is_whole))
+    shares = np.flatnonzero(flags_of(pc.and_(is_one_of(names, *percents), is_of_column)))
+    counts = np.flatnonzero(flags_of(pc.and_(is_one_of(names, _ROW_COUNT), is_whole)))
     if not len(shares) or not len(counts):
         return found
     some = keys.take(array_of_numbers(np.concatenate([counts, shares])))
@@ -98,7 +98,3 @@ class RowCounts:
 def _codes(series: npt.NDArray[np.integer], starts: Numbers, ends: Numbers) -> npt.NDArray[np.uint64]:
     bucket = mixed(mixed(starts.view(np.uint64)) ^ ends.view(np.uint64))
     return mixed(bucket ^ series.astype(np.uint64))
-
-
-def _places(chosen: pa.ChunkedArray) -> Numbers:
-    return np.flatnonzero(numpy_of(true_values(chosen)))

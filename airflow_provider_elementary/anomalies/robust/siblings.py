@@ -13,7 +13,7 @@ from airflow_provider_elementary.anomalies import explain
 from airflow_provider_elementary.anomalies.feedback import Feedback
 from airflow_provider_elementary.anomalies.robust.series import number_rows
 from airflow_provider_elementary.anomalies.schema import series_metrics, with_reasons
-from airflow_provider_elementary.arrow_values import array_of_numbers, is_one_of, numpy_of, true_values, without_nulls
+from airflow_provider_elementary.arrow_values import array_of_numbers, flags_of, is_one_of, numpy_of, without_nulls
 
 Flags = npt.NDArray[np.bool_]
 
@@ -38,8 +38,8 @@ def flag_once(verdicts: pa.Table, share: float, feedback: Sequence[Feedback] = (
     """
     if not share or "dimension" not in verdicts.column_names:
         return verdicts
-    is_moved = _true(pc.and_(verdicts["is_anomalous"], pc.invert(is_one_of(verdicts["kind"], *_STILL))))
-    is_of_dimension = _true(pc.invert(is_one_of(verdicts["dimension"], "", None)))
+    is_moved = flags_of(pc.and_(verdicts["is_anomalous"], pc.invert(is_one_of(verdicts["kind"], *_STILL))))
+    is_of_dimension = flags_of(pc.invert(is_one_of(verdicts["dimension"], "", None)))
     if not (is_moved & is_of_dimension).any():
         return verdicts
     is_expected = _is_expected(verdicts, is_of_dimension, feedback)
@@ -47,7 +47,7 @@ def flag_once(verdicts: pa.Table, share: float, feedback: Sequence[Feedback] = (
     if is_mover.sum() < _FEWEST:
         return verdicts
     moved = verdicts["full_table_name"].filter(array_of_numbers(is_mover)).cast(pa.string())
-    places = np.flatnonzero(_true(is_one_of(verdicts["full_table_name"], *pc.unique(moved).to_pylist())))
+    places = np.flatnonzero(flags_of(is_one_of(verdicts["full_table_name"], *pc.unique(moved).to_pylist())))
     quiet, kept = _together(
         verdicts.take(array_of_numbers(places)), is_moved[places], is_expected[places], is_of_dimension[places], share
     )
@@ -58,7 +58,7 @@ def flag_once(verdicts: pa.Table, share: float, feedback: Sequence[Feedback] = (
 def _is_expected(verdicts: pa.Table, is_of_dimension: Flags, feedback: Sequence[Feedback]) -> Flags:
     """Return the buckets of tables, and those of values that feedback names alone, which would be flagged without."""
     is_said = is_one_of(verdicts["reason"], explain.ROBUST_REASONS[explain.SAID_EXPECTED])
-    is_expected = _true(pc.and_(is_said, pc.greater_equal(verdicts["score"], 1)))
+    is_expected = flags_of(pc.and_(is_said, pc.greater_equal(verdicts["score"], 1)))
     places = np.flatnonzero(is_expected & is_of_dimension)
     rows = series_metrics(verdicts.take(array_of_numbers(places)))
     is_alone = np.zeros(len(places), bool)
@@ -66,7 +66,7 @@ def _is_expected(verdicts: pa.Table, is_of_dimension: Flags, feedback: Sequence[
         if each.kind == "expected" and each.since and each.until:
             from_start = pc.less_equal(rows["bucket_start"], pa.scalar(each.since, pa.timestamp("us")))
             to_end = pc.greater_equal(rows["bucket_end"], pa.scalar(each.until, pa.timestamp("us")))
-            is_alone |= each.concerns(rows) & _true(from_start) & _true(to_end)
+            is_alone |= each.concerns(rows) & flags_of(from_start) & flags_of(to_end)
     is_expected[places] = is_alone
     return is_expected
 
@@ -79,8 +79,8 @@ def _together(
     group, _ = number_rows(
         rows, ("full_table_name", "column_name", "metric_name", "dimension", "bucket_start", "bucket_end")
     )
-    above = _true(pc.greater(verdicts["metric_value"], verdicts["expected_value"]))
-    scored = np.bincount(group, weights=_true(pc.is_valid(verdicts["score"])))
+    above = flags_of(pc.greater(verdicts["metric_value"], verdicts["expected_value"]))
+    scored = np.bincount(group, weights=flags_of(pc.is_valid(verdicts["score"])))
     is_off = is_moved | is_expected
     movers = np.flatnonzero(is_off & is_of_dimension)
     values = numpy_of(pc.rank(without_nulls(rows["dimension_value"].cast(pa.string()), "")))
@@ -114,9 +114,3 @@ def _of_table(rows: pa.Table, place: int, above: Flags) -> tuple[object, ...]:
     names = ("full_table_name", "column_name", "bucket_start", "bucket_end")
     metric = str(rows["metric_name"][place].as_py()).lower()
     return (*(rows[name][place].as_py() for name in names), _ROW_COUNT.get(metric, metric), bool(above[place]))
-
-
-def _true(column: pa.ChunkedArray) -> Flags:
-    """Return which values are true; null is not."""
-    found: Flags = numpy_of(true_values(column))
-    return found

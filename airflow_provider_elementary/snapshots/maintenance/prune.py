@@ -162,11 +162,12 @@ def prune(
     _delete(store, unused)
     _delete(store, plan.answers)
     doomed = plan.still_doomed(doomed)
+    # Copies of files go before the files: what a crash leaves of those makes the next prune remove all copies again.
+    _delete(store, plan.outdated_kept_files(doomed))
     # The documents of results go last: what a crash leaves of their files is still found by them.
     documents = {result.key for result in plan.outdated_results.results}
     _delete(store, [found.key for found in doomed if found.key not in documents])
     _delete(store, sorted(documents))
-    _delete(store, plan.outdated_kept_files(doomed))
     log.info("pruned %s: %s snapshots kept, %s removed", store.uri, len(report.kept), len(report.removed))
     return _with_files(report, doomed)
 

@@ -26,6 +26,7 @@ from airflow_provider_elementary.snapshots.maintenance.outdated_results import O
 from airflow_provider_elementary.snapshots.maintenance.retention import Retention, reasons_to_keep
 from airflow_provider_elementary.snapshots.manifest import FileEntry, Manifest
 from airflow_provider_elementary.snapshots.manifest_document import GENERATION
+from airflow_provider_elementary.snapshots.numbers import LOOKS
 from airflow_provider_elementary.snapshots.parts.active import being_captured, outdated_documents
 from airflow_provider_elementary.snapshots.parts.documents import DEADLINE
 from airflow_provider_elementary.snapshots.prune_record import ExpiredFile, PruneRecord, Tombstone, tombstones
@@ -52,9 +53,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
-
-#: How many objects that anybody may have put there a prune reads at most of one kind; the others wait for the next.
-_LOOKS = 64
 
 
 @dataclass(frozen=True)
@@ -285,7 +283,7 @@ class PrunePlan:
         names = [found.key for found in store.list(KEPT)]
         if not expired.isdisjoint(found.key for found in doomed):
             return names
-        return [name for name in self._mixed(names)[:_LOOKS] if self._is_outdated(name)]
+        return [name for name in self._mixed(names)[:LOOKS] if self._is_outdated(name)]
 
     def _is_outdated(self, kept: str) -> bool:
         try:
@@ -350,7 +348,7 @@ class PrunePlan:
             # Of a manifest that was lost, the id is not known.
             (older if ids.get(number, "") in ("", snapshot_id) else unused).append((number, found.key))
         staying, begun = sorted(self._there - set(self.manifests)), sorted(began)
-        looks = iter(range(_LOOKS))
+        looks = iter(range(LOOKS))
 
         @cache
         def proved_up_to(place: int) -> int:

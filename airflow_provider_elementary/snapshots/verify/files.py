@@ -83,11 +83,7 @@ def check_files(
     :param expired: names of files that may be gone.
     :param each: they are about all that the store holds, so that their sizes are listed first; else each is asked for.
     """
-    sizes = {
-        found.key: found.size
-        for prefix in sorted({f"{key.partition('/')[0]}/" for key in named if each})
-        for found in store.list(prefix)
-    }
+    listed = _ListedSizes(store)
     # A file of another one's size may be that other one.
     sizes_named = {entry.file.size for entry in named.values()}
     owners = {entry.file.sha256: key for key, entry in named.items()}
@@ -99,17 +95,17 @@ def check_files(
         missing = f"The object is missing ({file.size:,} bytes of {entry.holds}); {_by(entry)}."
         of_other_size = f"bytes instead of {file.size:,}; {_by(entry)}."
         if each:
-            if (listed := sizes.get(key)) is None:
+            if (size_there := listed.size(key)) is None:
                 if key not in expired:
                     one.findings.append(ChainFinding(Damage.MISSING, key, missing))
                 return one
-            one.files, one.size = 1, listed
-            if listed != file.size and listed not in sizes_named:
-                one.findings.append(ChainFinding(Damage.CHANGED, key, f"Has {listed:,} {of_other_size}"))
+            one.files, one.size = 1, size_there
+            if size_there != file.size and size_there not in sizes_named:
+                one.findings.append(ChainFinding(Damage.CHANGED, key, f"Has {size_there:,} {of_other_size}"))
                 return one
         try:
             with _downloaded(store, key, largest, keep=keys is not None) as (content, size, digest):
-                if not size and not each and not _is_there(store, key):
+                if not size and not each and listed.size(key) is None:
                     # A link or a directory reads as empty, and no listing has it.
                     raise ObjectNotFoundError(store.uri, key)
                 one.files, one.size = 1, size
@@ -122,7 +118,7 @@ def check_files(
                     _open(one, data_keys, entry, content)
         except StoreRefusedError:
             # What is behind a link is not read, and not listed either: there is no file.
-            if each or _is_there(store, key):
+            if each or listed.size(key) is not None:
                 raise
             return CheckedFiles([ChainFinding(Damage.MISSING, key, missing)])
         except ObjectNotFoundError:
@@ -141,6 +137,23 @@ def check_files(
             refused.add(entry.file.category)
         checked.add(one)
     return checked
+
+
+class _ListedSizes:
+    """The sizes of objects; each folder is listed once, when one of its objects is first asked for."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._lock = Lock()
+        self._folders: dict[str, Mapping[str, int]] = {}
+
+    def size(self, key: str) -> int | None:
+        """Return the bytes of an object; None where no listing has it."""
+        folder = f"{key.partition('/')[0]}/"
+        with self._lock:
+            if folder not in self._folders:
+                self._folders[folder] = {found.key: found.size for found in self._store.list(folder)}
+            return self._folders[folder].get(key)
 
 
 class _DataKeys:
@@ -218,10 +231,6 @@ def _downloaded(store: Store, key: str, most: int, *, keep: bool) -> Iterator[tu
                 break
         copy.seek(0)
         yield cast(BinaryIO, copy), start, digest.hexdigest() if is_whole else None
-
-
-def _is_there(store: Store, key: str) -> bool:
-    return any(found.key == key for found in store.list(f"{key.partition('/')[0]}/"))
 
 
 def _of_another(entry: NamedFile, digest: str, owners: Mapping[str, str]) -> ChainFinding:

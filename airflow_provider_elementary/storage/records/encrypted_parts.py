@@ -28,7 +28,7 @@ _NONCE_BYTES = 12
 #: Of the parts together, in base64; a document has at most 4 MiB.
 _MOST_BYTES = 3_500_000
 #: Of one part, when it is decompressed.
-MOST_PLAIN_BYTES = 256 * 2**20
+_MOST_PLAIN_BYTES = 256 * 2**20
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class EncryptedParts:
             for data_key in reversed(self.data_keys):
                 encrypted = AESGCM(data_key).decrypt(encrypted[:_NONCE_BYTES], encrypted[_NONCE_BYTES:], name.encode())
             unpacking = zlib.decompressobj()
-            plain = unpacking.decompress(encrypted, MOST_PLAIN_BYTES)
+            plain = unpacking.decompress(encrypted, _MOST_PLAIN_BYTES)
         except (InvalidTag, ValueError, zlib.error):
             raise SnapshotCorruptError(f"{self.key} does not open with its own keys. Compute it again.") from None
         if not unpacking.eof:
@@ -90,9 +90,9 @@ def write_parts(
             nonce = os.urandom(_NONCE_BYTES)
             content = nonce + AESGCM(data_key.plaintext).encrypt(nonce, content, name.encode())
         text = base64.b64encode(content).decode()
-        if len(plain) > MOST_PLAIN_BYTES or sum(map(len, encrypted.values())) + len(text) > _MOST_BYTES:
+        if len(plain) > _MOST_PLAIN_BYTES or sum(map(len, encrypted.values())) + len(text) > _MOST_BYTES:
             log.info("left %s out of %s: it is too large, and is computed when it is read", name, kind)
-            break
+            continue
         encrypted[name] = text
     if not encrypted:
         return None

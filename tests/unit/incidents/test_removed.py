@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from airflow_provider_elementary.incidents.conditions import Condition
-from airflow_provider_elementary.incidents.dbt_conditions import DbtConditions, dbt_conditions
+from airflow_provider_elementary.incidents.dbt_conditions import dbt_conditions
+from airflow_provider_elementary.incidents.dbt_evidence import DbtConditions
 from airflow_provider_elementary.incidents.tracking import track_incidents
 from airflow_provider_elementary.project.lineage import Lineage
 from tests.support.dbt_project import MONDAY, project, result, run

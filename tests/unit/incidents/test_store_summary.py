@@ -116,13 +116,3 @@ def test_rows_of_another_version_are_read_of_the_snapshot(
     assert read_summary_outcomes(before, read_summary(before)) is None
     assert read_summary_columns(before) is None
     assert read_summary_configurations(before) is None
-
-
-def test_rows_that_no_reader_would_unpack_are_left_out(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store_summary, "MOST_PLAIN_BYTES", 1)
-    add_incidents(repository, "large")
-    written = newest_result(repository, "summaries", "")
-
-    assert written is not None
-    # No anomaly test has a configuration here: a table without rows always fits.
-    assert set(open_parts(repository, written).encrypted) == {"facts", "configurations"}

@@ -282,6 +282,19 @@ def test_the_newest_is_found_behind_many_objects_of_outsiders(chain: SyntheticCh
     assert chain.store.total < 200
 
 
+def test_the_newest_is_found_beside_a_page_and_numbers_of_outsiders(chain: SyntheticChain) -> None:
+    chain.store.objects[index_key(256, 100)] = b"{}"
+    for number in range(256 * 101, 256 * 101 + 2_000, 2):
+        chain.store.objects[manifest_key(number)] = b"{}"
+    chain.store.reset()
+
+    head = find_head(chain.repository())
+
+    assert head is not None
+    assert head.document.sequence == LENGTH
+    assert chain.store.total < 200
+
+
 def test_the_newest_is_found_though_what_the_pages_end_with_was_replaced(chain: SyntheticChain) -> None:
     for number in range(257, 321):
         chain.store.objects[manifest_key(number)] = b"{}"

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from airflow_provider_elementary.snapshots.numbers import newest_proved, runs
+from airflow_provider_elementary.snapshots.numbers import LOOKS, newest_proved, runs
 
 
 @pytest.mark.parametrize(
@@ -72,6 +72,14 @@ def test_the_number_that_was_proved_once_may_be_junk_by_now(
     assert newest_proved(range(1, max(junk) + 1), 1, read, lambda: known) == newest
     assert len(looks) <= known + 64 + 64
     assert len(looks) == len(set(looks))
+
+
+@pytest.mark.parametrize("there", [range(1, 5000, 2), range(1, 5000)], ids=["with gaps", "without gaps"])
+def test_few_numbers_are_looked_at_where_the_caller_lists_more(there: Sequence[int]) -> None:
+    looks: list[int] = []
+
+    assert newest_proved(there, 1, looks.append, are_all=False) is None
+    assert len(looks) <= 2 * LOOKS
 
 
 def test_runs_of_consecutive_numbers() -> None:

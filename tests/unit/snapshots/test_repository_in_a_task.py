@@ -8,12 +8,14 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_elementary.exceptions import PrunedMeanwhileError, SnapshotNotFoundError
+from airflow_provider_elementary.exceptions import AnomaliesFoundError, PrunedMeanwhileError, SnapshotNotFoundError
 from airflow_provider_elementary.snapshots import Manifest
 from airflow_provider_elementary.snapshots.maintenance.prune import prune
 from airflow_provider_elementary.snapshots.maintenance.retention import Retention
 from airflow_provider_elementary.storage.kept_files import KeptFiles
 from airflow_provider_elementary.storage.layout import kept_key, manifest_key
+from tests.support.counting_store import CountingStore
+from tests.support.signing import opened
 from tests.support.stores import Rest, grow, local_rest
 
 
@@ -92,3 +94,48 @@ def test_a_manifest_that_was_kept_is_used_only_where_the_one_after_it_names_it(t
             repository.read_signed(2)
         assert repository.read_signed(3).document.sequence == 3
         assert repository.read_signed(2).document.sequence == 2
+
+
+def test_a_task_that_fails_on_what_it_found_keeps_what_it_read(tmp_path: Path) -> None:
+    rest = local_rest(tmp_path)
+    grow(rest, tmp_path, [3], run_key=None)
+    repository = rest.repository
+
+    def fail() -> None:
+        with repository.one_task("task"):
+            repository.latest()
+            raise AnomaliesFoundError("2 tables have anomalies.")
+
+    with pytest.raises(AnomaliesFoundError):
+        fail()
+
+    assert rest.path(kept_key("task")).exists()
+
+
+def test_the_next_run_of_a_task_asks_for_no_generation(tmp_path: Path) -> None:
+    rest = local_rest(tmp_path)
+    grow(rest, tmp_path, [3], run_key=None)
+    store = CountingStore({found.key: rest.store.get(found.key) or b"" for found in rest.store.list("")})
+    asked = []
+    for _ in range(2):
+        repository = opened(store, rest.keys)
+        store.reset()
+        with repository.one_task("task"):
+            repository.latest()
+        asked.append(store.requests["get"])
+
+    assert asked[1] == asked[0] - 1
+
+
+def test_a_generation_of_an_outsider_that_was_kept_is_not_used(tmp_path: Path) -> None:
+    rest = local_rest(tmp_path)
+    manifest = grow(rest, tmp_path, [3], run_key=None)[0]
+    [generation] = rest.folder.glob("generations/*")
+    line, _, body = generation.read_bytes().partition(b"\n")
+    files = KeptFiles()
+    files.keep_document("", b"elementary-signed 2 " + line.split()[2] + b" " + bytes(32).hex().encode() + b"\n" + body)
+    rest.repository.store.put(kept_key("task"), files.stored())
+    repository = rest.repository
+
+    with repository.one_task("task"):
+        assert repository.latest() == manifest

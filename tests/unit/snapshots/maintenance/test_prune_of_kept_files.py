@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from airflow_provider_elementary.snapshots.maintenance.prune import prune
 from airflow_provider_elementary.snapshots.maintenance.retention import Retention
 from airflow_provider_elementary.storage.kept_files import _TIME, KeptFiles
 from airflow_provider_elementary.storage.layout import kept_key
-from airflow_provider_elementary.storage.object_store.store import Fetched, Store
+from airflow_provider_elementary.storage.object_store.store import Fetched, Store, UndeletedObject
 from tests.support.stores import Rest, grow, local_rest
 
 NOW = datetime.now(UTC)
@@ -123,5 +124,26 @@ def test_nothing_is_kept_of_files_that_a_prune_expired(rest: Rest) -> None:
     # A day later, when no reader may be at them, the files go.
     run(rest)
     prune(rest.repository, rule, now=later + timedelta(hours=25), orphan_age=timedelta(days=9))
+
+    assert not is_there(rest)
+
+
+def test_no_crash_leaves_a_copy_of_a_file_that_expired(rest: Rest, monkeypatch: pytest.MonkeyPatch) -> None:
+    later = NOW + timedelta(hours=30)
+    rule = Retention(keep_last=1, category_days={Category.TABLE_METRICS: 1})
+    prune(rest.repository, rule, now=later)
+    run(rest)
+    repository = rest.repository
+    delete = type(repository.store).delete_many
+
+    def crash_after_files(store: Store, keys: Sequence[str]) -> Sequence[UndeletedObject]:
+        undeleted = delete(store, keys)
+        if any(key.startswith("data/") for key in keys):
+            raise KeyboardInterrupt
+        return undeleted
+
+    monkeypatch.setattr(type(repository.store), "delete_many", crash_after_files)
+    with pytest.raises(KeyboardInterrupt):
+        prune(repository, rule, now=later + timedelta(hours=25), orphan_age=timedelta(days=9))
 
     assert not is_there(rest)

@@ -9,7 +9,7 @@ import pytest
 from airflow_provider_elementary.exceptions import StoreError
 from airflow_provider_elementary.storage.object_store import read_once
 from airflow_provider_elementary.storage.object_store.read_once import ReadOnceStore
-from airflow_provider_elementary.storage.object_store.store import StoredObject
+from airflow_provider_elementary.storage.object_store.store import Fetched, StoredObject
 from tests.support.counting_store import CountingStore
 
 
@@ -70,6 +70,73 @@ def test_a_listing_is_read_only_as_far_as_somebody_looks(store: ReadOnceStore, i
     assert inner.requests["list"] == 1
     assert len(names(store, "b/")) == 2_500
     assert inner.requests["list"] == 3
+
+
+def test_what_has_no_room_of_a_listing_is_listed_again(inner: CountingStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(read_once, "_NAMES", 2_000)
+    store = ReadOnceStore(inner)
+    expected = [f"b/{number:04d}" for number in range(4_500)]
+    for key in expected:
+        inner.objects[key] = b""
+
+    assert [names(store, "b/") for _ in range(3)] == [expected] * 3
+    # The first 2,000 once, and the others each time.
+    assert inner.requests["list"] == 2 + 3 * 3
+    first, second = store.list("b/"), store.list("b/")
+    assert [(one.key, other.key) for one, other in zip(first, second, strict=True)] == [(key, key) for key in expected]
+
+
+def test_a_listing_that_was_discarded_gives_its_room_back(
+    inner: CountingStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(read_once, "_NAMES", 5)
+    store = ReadOnceStore(inner)
+    for number in range(4):
+        store.put("a/2", b"%d" % number)
+        names(store)
+    listed = inner.requests["list"]
+
+    assert names(store) == ["a/1", "a/2", "a/files/x"]
+    assert inner.requests["list"] == listed
+
+
+def test_a_document_that_was_discarded_gives_its_room_back(
+    inner: CountingStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(read_once, "_ROOM", 5)
+    store = ReadOnceStore(inner)
+    for _ in range(4):
+        store.put("a/1", b"new")
+        content(store, "a/1")
+    asked = inner.requests["get"]
+
+    assert (content(store, "a/1"), inner.requests["get"]) == (b"new", asked)
+
+
+def test_a_document_that_was_asked_for_before_a_write_is_asked_for_again(
+    store: ReadOnceStore, inner: CountingStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask = inner.get_capped
+
+    def answer_late(key: str, limit: int) -> Fetched | None:
+        found = ask(key, limit)
+        store.put(key, b"new")
+        return found
+
+    with monkeypatch.context() as patched:
+        patched.setattr(inner, "get_capped", answer_late)
+        assert content(store, "a/1") == b"one"
+
+    assert content(store, "a/1") == b"new"
+
+
+def test_a_document_that_the_task_wrote_has_the_tag_of_its_object(store: ReadOnceStore) -> None:
+    assert store.put_if_absent("a/0", b"zero")
+
+    found = store.get_capped("a/0", 100)
+
+    assert found is not None
+    assert store.replace("a/0", b"new", found.etag)
 
 
 def test_a_listing_that_failed_is_asked_for_again(

@@ -19,7 +19,7 @@ from airflow_provider_elementary.storage.records.results import newest_result
 from tests.support.signing import opened
 
 CATEGORIES = (Category.METADATA, Category.TABLE_METRICS)
-PARTS = {"facts": b"what is shown first", "tests": b"the rest" * 1000}
+PARTS = {"facts": b"what is shown first", "tests": b"the rest" * 1000, "runs": b"a little more"}
 
 
 @pytest.fixture
@@ -100,6 +100,6 @@ def test_what_does_not_fit_is_left_out(repository: Repository, monkeypatch: pyte
 
 
 def test_what_no_reader_would_unpack_is_left_out(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(encrypted_parts, "MOST_PLAIN_BYTES", len(PARTS["tests"]) - 1)
+    monkeypatch.setattr(encrypted_parts, "_MOST_PLAIN_BYTES", len(PARTS["tests"]) - 1)
 
-    assert list(open_parts(repository, write(repository)).encrypted) == ["facts"]
+    assert list(open_parts(repository, write(repository)).encrypted) == ["facts", "runs"]
