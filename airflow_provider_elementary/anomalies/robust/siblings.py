@@ -88,7 +88,10 @@ def _together(
     movers = movers[np.lexsort((values[movers], -scores[movers], above[movers], group[movers]))]
     side = 2 * group[movers] + above[movers]
     _, first, moved = np.unique(side, return_index=True, return_counts=True)
-    tables = {_of_table(rows, int(place), above) for place in np.flatnonzero(is_off & ~is_of_dimension)}
+    tables = {
+        _of_table(rows, int(place), above): bool(is_expected[place])
+        for place in np.flatnonzero(is_off & ~is_of_dimension)
+    }
     names = rows["dimension"].cast(pa.string())
     quiet: dict[int, str] = {}
     kept: dict[int, str] = {}
@@ -99,10 +102,11 @@ def _together(
         mine = movers[start : start + count]
         flagged = mine[is_moved[mine]]
         said = f"{count} of {of} values of {names[int(mine[0])].as_py()}"
-        if _of_table(rows, int(mine[0]), above) in tables:
-            quiet |= {int(place): explain.moves_with(f"{said}, as their table does") for place in flagged}
-        elif len(flagged) < count:
-            quiet |= {int(place): explain.moves_with(f"{said}, which was expected") for place in flagged}
+        is_table_expected = tables.get(_of_table(rows, int(mine[0]), above))
+        if is_table_expected or len(flagged) < count:
+            quiet |= {int(place): explain.expected_with(said) for place in flagged}
+        elif is_table_expected is not None:
+            quiet |= {int(place): explain.moves_with(f"{said}, as their table does") for place in mine}
         else:
             quiet |= {int(place): explain.moves_with(f"{said}, which are flagged once") for place in mine[1:]}
             kept[int(mine[0])] = f"{verdicts['reason'][int(mine[0])].as_py()}; {said} moved"

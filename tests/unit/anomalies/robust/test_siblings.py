@@ -76,7 +76,7 @@ def test_that_the_one_alarm_was_expected_holds_for_all_that_moved_with_it() -> N
 
     by_value = {row["dimension_value"]: row for row in verdicts.to_pylist()}
     assert [value for value, row in by_value.items() if row["is_anomalous"]] == ["d"]
-    assert by_value["a"]["reason"] == "moves with 6 of 8 values of shop, which was expected"
+    assert by_value["a"]["reason"] == "marked as expected, with 6 of 8 values of shop"
     assert by_value["b"]["reason"] == "marked as expected"
 
 
