@@ -223,7 +223,9 @@ def _answered(
         if not stores:
             return answer(None)
         store = _chosen(stores, values.get("store", ""))
-        return answer(_Found(stores, store, readers.of(store)))
+        reader = readers.of(store)
+        with reader.one_answer(title):
+            return answer(_Found(stores, store, reader))
     except Exception as error:
         status_code, text = describe_failure(error, title)
         return error_response(unreadable if status_code == UNREADABLE else status_code, text)

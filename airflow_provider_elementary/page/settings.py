@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from airflow_provider_elementary.exceptions import ElementaryError
 from airflow_provider_elementary.hooks.store import ElementaryStoreHook
+from airflow_provider_elementary.page.listings import ViewedStore
 
 if TYPE_CHECKING:
     from airflow_provider_elementary.snapshots import Repository, Store
@@ -46,13 +48,15 @@ class OpenedStore:
         except ElementaryError:
             return True
 
-    @property
+    @cached_property
     def repository(self) -> Repository:
         """The store's snapshots.
 
         :raises ElementaryError: the store does not open.
         """
-        return self._hook.repository
+        repository = self._hook.repository
+        ViewedStore.share(repository)
+        return repository
 
     @property
     def store(self) -> Store:

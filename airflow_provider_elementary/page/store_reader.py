@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext, suppress
 from heapq import merge
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
@@ -23,6 +24,7 @@ from airflow_provider_elementary.incidents.store_summary import (
 )
 from airflow_provider_elementary.incidents.verdict_facts import VERDICT_COLUMNS, Verdicts, plain_rows, verdicts_of
 from airflow_provider_elementary.page.cache import Cache
+from airflow_provider_elementary.page.listings import Listings, ViewedStore
 from airflow_provider_elementary.page.result_documents import ResultDocuments
 from airflow_provider_elementary.page.result_rows import row_groups, rows_of_table
 from airflow_provider_elementary.page.settings import OpenedStore
@@ -105,6 +107,7 @@ class StoreReader:
         self._incidents = Cache(2)
         self._answers = Cache(2)
         self._histories = Cache(32)
+        self._listings = Listings()
         #: Values that views derive from the others.
         self.derived = Cache(_DERIVED)
 
@@ -122,6 +125,18 @@ class StoreReader:
     def has_keys(self) -> bool:
         """Whether the store's connection names keys."""
         return self.opened.has_keys
+
+    @contextmanager
+    def one_answer(self, view: str) -> Iterator[None]:
+        """Ask the store once for each listing within the block; see :class:`Listings`.
+
+        :param view: the name of what is answered.
+        """
+        store: object = None
+        with suppress(ElementaryError):  # The view says why the store does not open.
+            store = self.opened.repository.store
+        with self._listings.of_one_answer(view, store) if isinstance(store, ViewedStore) else nullcontext():
+            yield
 
     def sequences(self) -> list[int]:
         """Return the numbers of the snapshots in the store, oldest first."""

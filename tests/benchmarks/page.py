@@ -1,6 +1,7 @@
 """The Elementary page on a large store: how long each view takes the first time, and from then on.
 
 ``python -m tests.benchmarks page [--tables 2000] [--series 100000] [--days 30]`` makes such a store and prints a table.
+With ``--request-ms 30`` each request of the store takes that much longer, as over a network.
 The views are asked for in processes of their own, in which Airflow's API server has been imported, through the
 application and its templates, without Airflow's login. Modules are compiled before, as those of an installation are.
 """
@@ -14,7 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from functools import partial, partialmethod
 from pathlib import Path
 from typing import Any
 
@@ -36,8 +37,10 @@ _VIEWS = {
     "Coverage": "/coverage",
     "Lineage": "/lineage",
     "Incidents": "/incidents",
+    "One incident": "/incident?id={incident}",
     "Backtests": "/backtests",
     "Snapshots": "/snapshots",
+    "Compare": "/compare?before=0&after=1",
     "Access": "/access",
     "Audit": "/audit",
 }
@@ -49,6 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--tables", type=int, default=2_000)
     parser.add_argument("--series", type=int, default=100_000)
     parser.add_argument("--days", type=int, default=30, help="days of metrics; tests and runs are of 14")
+    parser.add_argument("--request-ms", type=int, default=0)
     parsed = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as directory:
         large, small = Path(directory) / "large", Path(directory) / "small"
@@ -57,19 +61,27 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
         def asked(how: str) -> Measurement:
             stores = ["page_benchmark_large", "page_benchmark_small"]
-            return in_own_process("tests.benchmarks.page", ["--views", how, *stores], bytecode=Path(directory, "pyc"))
+            given = ["--views", how, *stores, str(parsed.request_ms / 1000)]
+            return in_own_process("tests.benchmarks.page", given, bytecode=Path(directory, "pyc"))
 
         asked("at-once")
         # In a server that runs, the views of another store were shown before.
         unprepared, at_once, running = map(asked, ("unprepared", "at-once", "running"))
     times_of = ("not prepared", "server just started", "another store was shown", "again")
-    titles = ["view", *(f"{each}, s (CPU)" for each in times_of), "kB", "memory since the start, MB (private)"]
+    titles = [
+        "view",
+        *(f"{each}, s (CPU)" for each in times_of),
+        "requests, again",
+        "kB",
+        "memory since the start, MB (private)",
+    ]
     print(f"| {' | '.join(titles)} |\n|{'---|' * len(titles)}")
     for view, facts in running.facts["views"].items():
         firsts = [process.facts["views"][view]["first"] for process in (unprepared, at_once, running)]
         times = " | ".join(_seconds(taken) for taken in (*firsts, facts["again"]))
         resident, private = at_once.facts["views"][view]["resident"]
-        print(f"| {view} | {times} | {facts['size'] / 1000:.0f} | {resident:+.0f} ({private:+.0f}) |")
+        made, later = at_once.facts["views"][view]["requests"]
+        print(f"| {view} | {times} | {made}, {later} | {facts['size'] / 1000:.0f} | {resident:+.0f} ({private:+.0f}) |")
     print(
         f"\nbefore the first view, s (CPU): imports of Airflow's API server {_seconds(at_once.facts['airflow'])}, then"
     )
@@ -115,8 +127,14 @@ def _fill(directory: Path, keys: Any, tables: int, series: int, days: int) -> st
         for table, query in _ROWS.items():
             connection.execute(f"INSERT INTO elementary.{table} BY NAME {query}", {"tables": tables})
     repository = opened(open_store((directory / "store").as_uri()), keys)
-    with WarehouseSource(DuckDBWarehouse(path, "elementary")) as source:
-        manifest = write_snapshot(source, repository, run_key="1", access=report(("schema-readable", "pass")))
+    for run_key, change in (
+        ("1", ""),
+        ("2", "UPDATE elementary.dbt_models SET description = 'Changed.' WHERE alias LIKE '%7'"),
+    ):
+        with duckdb.connect(str(path)) as connection:
+            connection.execute(change)
+        with WarehouseSource(DuckDBWarehouse(path, "elementary")) as source:
+            manifest = write_snapshot(source, repository, run_key=run_key, access=report(("schema-readable", "pass")))
     engine, origin = duckdb.connect(), {"snapshot_id": manifest.snapshot_id}
     sizes = [f"{manifest.rows:,} rows in the snapshot"]
     for kind, query, of_days in (
@@ -135,12 +153,14 @@ def _fill(directory: Path, keys: Any, tables: int, series: int, days: int) -> st
     return ", ".join(sizes)
 
 
-def _ask_for_views(how: str, large: str, small: str) -> None:
+def _ask_for_views(how: str, large: str, small: str, seconds: str) -> None:
     """Ask for each view twice; the part that is measured.
 
     :param how: ``unprepared``: as if nothing had been done when the server started; ``at-once``: after what it does
         before it answers; ``running``: after the views of another store.
+    :param seconds: which each request of a store takes longer.
     """
+    requests = _count_requests(float(seconds))
     os.environ["AIRFLOW__ELEMENTARY__STORES"] = f"{large}, {small}"
     before = {"airflow": _taken(_import_api_server)}
     from fastapi.testclient import TestClient
@@ -161,11 +181,36 @@ def _ask_for_views(how: str, large: str, small: str) -> None:
     def work() -> Mapping[str, Any]:
         views = {}
         for view, address in _VIEWS.items():
-            views[view] = _times(client, address)
+            if "{incident}" in address:
+                # One about the series of a table, which shows a chart.
+                listed = [entry["incident"] for entry in client.get("/api/incidents").json()["entries"]]
+                shown = next(each for each in listed if each["conditions"][0]["kind"] == "anomaly")
+                address = address.format(incident=shown["incident_id"])
+            views[view] = _times(client, address, requests)
             views[view]["resident"] = [now - then for now, then in zip(_resident(), start, strict=True)]
         return {**before, "resident": start[0], "views": views}
 
     measured(work)
+
+
+def _count_requests(seconds: float) -> list[str]:
+    """Let each read of a store take longer, and return the list of those that were made."""
+    from airflow_provider_elementary.storage.object_store.local import LocalStore
+
+    made: list[str] = []
+
+    def longer(read: Callable[..., Any], store: LocalStore, key: str, *arguments: Any) -> Any:
+        made.append(key)
+        time.sleep(seconds)
+        return read(store, key, *arguments)
+
+    def listed(read: Callable[..., Any], *arguments: Any) -> Any:
+        # As of S3, names come when they are read.
+        yield from longer(read, *arguments)
+
+    for name, slow in (("get_capped", longer), ("get_range", longer), ("list", listed)):
+        setattr(LocalStore, name, partialmethod(partial(slow, getattr(LocalStore, name))))
+    return made
 
 
 def _import_api_server() -> None:
@@ -174,14 +219,18 @@ def _import_api_server() -> None:
     import airflow.api_fastapi.core_api.security  # noqa: F401
 
 
-def _times(client: Any, address: str) -> dict[str, Any]:
-    """Return how long a view takes the first and the second time."""
+def _times(client: Any, address: str, requests: list[str]) -> dict[str, Any]:
+    """Return how long a view takes, and how many requests of the store it makes, the first and the second time."""
     answers: list[Any] = []
-    first, again = (_taken(lambda: answers.append(client.get(address))) for _ in range(2))
+    before = len(requests)
+    first = _taken(lambda: answers.append(client.get(address)))
+    between = len(requests)
+    again = _taken(lambda: answers.append(client.get(address)))
+    made = [between - before, len(requests) - between]
     for response in answers:
         if response.status_code != 200 or 'role="alert"' in response.text:
             raise RuntimeError(f"{address} answered {response.status_code}: {response.text[-2000:]}")
-    return {"first": first, "again": again, "size": len(answers[-1].content)}
+    return {"first": first, "again": again, "requests": made, "size": len(answers[-1].content)}
 
 
 def _resident() -> tuple[float, float]:

@@ -27,6 +27,7 @@ from airflow_provider_elementary.incidents.evaluate import (
 from airflow_provider_elementary.incidents.store import TrackedIncidents, update_incidents
 from airflow_provider_elementary.metrics.by_day import update_metrics
 from airflow_provider_elementary.page.json_values import json_of
+from airflow_provider_elementary.page.listings import ViewedStore
 from airflow_provider_elementary.page.store_reader import StoreReader
 from airflow_provider_elementary.page.views.base import Request
 from airflow_provider_elementary.page.views.registry import VIEWS
@@ -353,6 +354,7 @@ class Page:
     def poll(self, paths: Sequence[str] = _VIEWS) -> int:
         """Build some views, as one who keeps the page open does; return how many fields they have."""
         repository = self._places.repository()
+        ViewedStore.share(repository)
         self._opened = SimpleNamespace(
             repository=repository,
             store=repository.store,
@@ -363,5 +365,8 @@ class Page:
             store_conn_id="soak",
         )
         views = {view.path: view for view in VIEWS}
-        answers = [json_of(views[path].build(Request(self._reader, {}))) for path in paths]
-        return sum(map(len, answers))
+        fields = 0
+        for path in paths:
+            with self._reader.one_answer(path):
+                fields += len(json_of(views[path].build(Request(self._reader, {}))))
+        return fields
