@@ -128,8 +128,6 @@ class ModelStateStore:
                         arrays[category].write(part.select(_ARRAYS_SCHEMA.names))
                         index[category].append(part.drop_columns(_ARRAYS_SCHEMA.names))
                         schema = index[category][0].schema
-                # The next one is made while these would still be here.
-                del state, batch, part
         for category in _CATEGORIES:
             binding = arrays[category].binding
             self._written.files.append(
