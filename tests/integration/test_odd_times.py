@@ -122,42 +122,44 @@ class TestOneRow:
         assert manifest.tables["dbt_run_results"].rows == 25
 
     @pytest.mark.parametrize(
-        ("table", "kind"),
-        [
-            *((table, "TIMESTAMP") for table in DATED),
-            *(("dbt_run_results", kind) for kind in ("VARCHAR", "TIMESTAMPTZ")),
-        ],
+        ("tables", "kind"),
+        [(DATED, "TIMESTAMP"), (("dbt_run_results",), "VARCHAR"), (("dbt_run_results",), "TIMESTAMPTZ")],
+        ids=["every table", "text", "with a zone"],
     )
-    def test_a_new_row_without_a_time_is_taken_once_in_an_increment(self, sync: Sync, table: str, kind: str) -> None:
-        key = TABLES[table].key[0]
-        sync.change(f"ALTER TABLE {table} ALTER created_at TYPE {kind}")
-        sync.change(f"INSERT INTO {table} ({key}, created_at) VALUES ('before', NULL)")
-        rows = [sync.snapshot().tables[table].rows]
+    def test_a_new_row_without_a_time_is_taken_once_in_an_increment(
+        self, sync: Sync, tables: tuple[str, ...], kind: str
+    ) -> None:
+        keys = {table: TABLES[table].key[0] for table in tables}
 
-        kinds, new = [], []
-        for statement in (
-            f"INSERT INTO {table} ({key}, created_at) VALUES ('first', NULL)",
-            "SELECT 1",
-            f"INSERT INTO {table} ({key}, created_at) VALUES ('second', NULL), ('second', NULL)",
-            marker("later", after(hours=9)),
-            f"INSERT INTO {table} ({key}, created_at) VALUES ('third', NULL)",
-            "SELECT 1",
+        def insert(*names: str) -> list[str]:
+            rows = ", ".join(f"('{name}', NULL)" for name in names)
+            return [f"INSERT INTO {table} ({key}, created_at) VALUES {rows}" for table, key in keys.items()]
+
+        sync.change(*(f"ALTER TABLE {table} ALTER created_at TYPE {kind}" for table in tables), *insert("before"))
+        first = sync.snapshot()
+        increments = []
+        for statements in (
+            insert("first"),
+            [],
+            insert("second", "second"),
+            [marker("later", after(hours=9))],
+            insert("third"),
+            [],
         ):
-            sync.change(statement)
-            manifest = sync.snapshot()
-            kinds.append((manifest.kind, manifest.reason, manifest.epoch))
-            new.append(manifest.tables[table].new_rows)
-            rows.append(manifest.tables[table].rows)
-        increment = sync.column(table, key)
+            sync.change(*statements)
+            increments.append(sync.snapshot())
+        found = {table: sync.column(table, key) for table, key in keys.items()}
         full = sync.snapshot(full_every_days=0)
 
-        is_marker = int(table == "dbt_invocations")
-        assert kinds == [("incremental", None, 1)] * 6
-        assert new == [1, 0, 2, is_marker, 1, 0]
-        assert rows[-1] == full.tables[table].rows == rows[0] + 4 + is_marker
-        assert sorted(increment) == sorted(sync.column(table, key))
-        # A sample that has no age is never young enough for the policy.
-        assert increment.count("second") == (0 if table == "test_result_rows" else 2)
+        assert [(each.kind, each.reason, each.epoch) for each in increments] == [("incremental", None, 1)] * 6
+        for table, key in keys.items():
+            is_marker = int(table == "dbt_invocations")
+            assert [each.tables[table].new_rows for each in increments] == [1, 0, 2, is_marker, 1, 0], table
+            rows = first.tables[table].rows + 4 + is_marker
+            assert increments[-1].tables[table].rows == full.tables[table].rows == rows, table
+            assert sorted(found[table]) == sorted(sync.column(table, key)), table
+            # A sample that has no age is never young enough for the policy.
+            assert found[table].count("second") == (0 if table == "test_result_rows" else 2), table
 
     def test_a_row_without_a_time_that_goes_begins_a_new_epoch_and_says_so(self, sync: Sync) -> None:
         sync.change("UPDATE dbt_run_results SET created_at = NULL WHERE status = 'success'")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import random
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -77,6 +79,16 @@ class MetricHistory:
             parent = {"parent_model_unique_id": f"model.{model}", "test_column_name": "id"}
             self.write("dbt_tests", {"unique_id": f"test.{model}", **parent, "quality_dimension": "uniqueness"})
         self.write("dbt_sources", {"unique_id": "source.raw", "identifier": "raw", **place})
+
+    def copied(self, folder: Path) -> MetricHistory:
+        """Return a history in another folder that continues from here."""
+        shutil.copytree(self.folder, folder, dirs_exist_ok=True)
+        other = copy.copy(self)
+        other.folder, other.random = folder, copy.deepcopy(self.random)
+        other.written, other.waiting = copy.deepcopy(self.written), copy.deepcopy(self.waiting)
+        store = open_store((folder / "store").as_uri())
+        other.sync = Sync(folder / "warehouse.duckdb", store, self.sync.keys)
+        return other
 
     def write(self, name: str, *rows: Row) -> None:
         """Insert rows, with those that wait for the next look at the warehouse."""

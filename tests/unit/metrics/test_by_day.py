@@ -56,6 +56,25 @@ def comparable(metrics: Metrics, history: MetricHistory) -> Metrics:
     return {key: value for key, value in metrics.items() if day_of(key) >= first and name_of(key) not in OF_THE_PRESENT}
 
 
+@pytest.fixture(scope="module")
+def once(tmp_path_factory: pytest.TempPathFactory) -> tuple[MetricHistory, Result]:
+    """A history of one run with its snapshot, and the metrics of it; copy it before use."""
+    history = MetricHistory(tmp_path_factory.mktemp("once"), 0)
+    history.a_run()
+    history.snapshot()
+    return history, history.update()
+
+
+@pytest.fixture
+def history(once: tuple[MetricHistory, Result], tmp_path: Path) -> MetricHistory:
+    return once[0].copied(tmp_path)
+
+
+@pytest.fixture
+def first(once: tuple[MetricHistory, Result]) -> Result:
+    return once[1]
+
+
 @pytest.mark.parametrize("seed", range(HISTORIES))
 def test_incremental_metrics_equal_those_from_scratch(
     seed: int, tmp_path: Path, caplog: pytest.LogCaptureFixture
@@ -82,11 +101,8 @@ def test_incremental_metrics_equal_those_from_scratch(
     assert caplog.text.count("computing metrics from scratch") == 1
 
 
-def test_a_table_that_is_renamed_does_not_rename_its_past(tmp_path: Path) -> None:
-    history = MetricHistory(tmp_path, 0)
-    history.a_run()
-    history.snapshot()
-    first = history.stored(history.update())
+def test_a_table_that_is_renamed_does_not_rename_its_past(history: MetricHistory, first: Result) -> None:
+    before = history.stored(first)
 
     history.now += timedelta(days=1)
     history.sync.change("UPDATE dbt_models SET alias = 'renamed' WHERE unique_id = 'model.orders'")
@@ -94,14 +110,14 @@ def test_a_table_that_is_renamed_does_not_rename_its_past(tmp_path: Path) -> Non
     history.snapshot(full_every_days=0)
     second = history.stored(history.update())
 
-    runs = {key for key in first if name_of(key) == "success_rate"}
+    runs = {key for key in before if name_of(key) == "success_rate"}
     assert runs <= set(second)
     later = {key[1] for key in second if name_of(key) == "success_rate" and day_of(key) > BEGINNING}
     assert "SHOP.CORE.RENAMED" in later
     assert ORDERS not in later
 
 
-def test_a_test_of_another_quality_dimension_leaves_past_health_scores(tmp_path: Path) -> None:
+def test_a_test_of_another_quality_dimension_leaves_past_health_scores(history: MetricHistory, first: Result) -> None:
     def dimensions(stored: Metrics) -> dict[datetime, set[str]]:
         place = METRICS_SCHEMA.names.index("dimension_value")
         found: dict[datetime, set[str]] = {}
@@ -110,10 +126,7 @@ def test_a_test_of_another_quality_dimension_leaves_past_health_scores(tmp_path:
                 found.setdefault(day_of(key), set()).add(key[place])
         return found
 
-    history = MetricHistory(tmp_path, 0)
-    history.a_run()
-    history.snapshot()
-    first = dimensions(history.stored(history.update()))
+    before = dimensions(history.stored(first))
 
     history.now += timedelta(days=1)
     history.sync.change("UPDATE dbt_tests SET quality_dimension = 'completeness'")
@@ -125,8 +138,8 @@ def test_a_test_of_another_quality_dimension_leaves_past_health_scores(tmp_path:
 
     day, later = sorted(second)
     # Of unit tests nothing says a dimension.
-    assert first[day] == {"uniqueness", "other"}
-    assert second[day] >= first[day]
+    assert before[day] == {"uniqueness", "other"}
+    assert second[day] >= before[day]
     assert second[later] - {"other"} == {"completeness"}
 
 
@@ -142,11 +155,7 @@ def test_counts_of_tests_are_a_series_from_run_to_run(tmp_path: Path) -> None:
     assert list(counts.values()) == [1.0, 1.0, 1.0]
 
 
-def test_metrics_start_again_when_the_source_does(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    history = MetricHistory(tmp_path, 0)
-    history.a_run()
-    history.snapshot()
-    history.update()
+def test_metrics_start_again_when_the_source_does(history: MetricHistory, caplog: pytest.LogCaptureFixture) -> None:
     history.the_schema_is_refreshed()
     history.now += timedelta(days=1)
     history.a_run()
@@ -159,12 +168,8 @@ def test_metrics_start_again_when_the_source_does(tmp_path: Path, caplog: pytest
     assert stored == history.from_scratch()
 
 
-def test_a_run_without_new_rows_writes_no_file(tmp_path: Path) -> None:
-    history = MetricHistory(tmp_path, 0)
-    history.a_run()
-    history.snapshot()
-
-    first, second = history.update(), history.update()
+def test_a_run_without_new_rows_writes_no_file(history: MetricHistory, first: Result) -> None:
+    second = history.update()
 
     assert second.files == first.files
     assert second.key != first.key
@@ -190,12 +195,9 @@ def test_a_file_goes_with_the_last_result_that_names_it(tmp_path: Path) -> None:
 
 
 def test_metrics_that_no_longer_open_are_computed_from_scratch(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+    history: MetricHistory, first: Result, caplog: pytest.LogCaptureFixture
 ) -> None:
-    history = MetricHistory(tmp_path, 0)
-    history.a_run()
-    history.snapshot()
-    for file in history.update().files:
+    for file in first.files:
         history.sync.store.delete(file.key)
     history.now += timedelta(hours=1)
     history.a_run()
@@ -228,11 +230,10 @@ def test_what_a_first_attempt_wrote_is_not_in_the_way_of_the_next(tmp_path: Path
     assert there == {file.key for file in result.files}
 
 
-def test_a_store_that_fails_for_a_moment_loses_no_metrics(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    history = MetricHistory(tmp_path, 0)
-    history.a_run()
-    history.snapshot()
-    before = history.stored(history.update())
+def test_a_store_that_fails_for_a_moment_loses_no_metrics(
+    history: MetricHistory, first: Result, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = history.stored(first)
     history.now += timedelta(days=80)
     history.old_rows_are_purged()
     history.a_run()
@@ -254,13 +255,9 @@ def test_a_store_that_fails_for_a_moment_loses_no_metrics(tmp_path: Path, monkey
 
 
 def test_results_of_other_sources_do_not_interrupt_the_history(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+    history: MetricHistory, caplog: pytest.LogCaptureFixture
 ) -> None:
-    history = MetricHistory(tmp_path, 0)
-    history.a_run()
-    history.snapshot()
     old = history.source()
-    history.update()
     history.now += timedelta(days=1)
     history.a_run()
     history.snapshot()

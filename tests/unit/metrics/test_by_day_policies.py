@@ -28,6 +28,12 @@ def history_with_purged_days(path: Path, policy: Policy) -> tuple[MetricHistory,
     return history, {key for key in stored if name_of(key) not in OF_THE_PRESENT}
 
 
+@pytest.fixture(scope="module")
+def once(tmp_path_factory: pytest.TempPathFactory) -> tuple[MetricHistory, set[Any]]:
+    """A history of the default policy with purged days, and their metrics; copy it before use."""
+    return history_with_purged_days(tmp_path_factory.mktemp("once"), Policy())
+
+
 def test_a_policy_that_excludes_no_more_keeps_metrics_of_purged_days(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -42,8 +48,10 @@ def test_a_policy_that_excludes_no_more_keeps_metrics_of_purged_days(
     assert "from scratch" not in caplog.text
 
 
-def test_a_policy_that_excludes_a_metric_removes_it_from_purged_days(tmp_path: Path) -> None:
-    history, purged = history_with_purged_days(tmp_path, Policy())
+def test_a_policy_that_excludes_a_metric_removes_it_from_purged_days(
+    once: tuple[MetricHistory, set[Any]], tmp_path: Path
+) -> None:
+    history, purged = once[0].copied(tmp_path), once[1]
     dropped = {key for key in purged if name_of(key) == "row_count"}
 
     history.snapshot(policy=Policy(dropped_metrics=("row_count",)))
@@ -69,9 +77,13 @@ def test_a_policy_that_excludes_a_metric_removes_it_from_purged_days(tmp_path: P
     ids=["a number", "an id", "two categories", "a text"],
 )
 def test_a_policy_that_excludes_more_removes_only_that_from_purged_days(
-    policy: Policy, removed: set[str], tmp_path: Path, caplog: pytest.LogCaptureFixture
+    policy: Policy,
+    removed: set[str],
+    once: tuple[MetricHistory, set[Any]],
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    history, purged = history_with_purged_days(tmp_path, Policy())
+    history, purged = once[0].copied(tmp_path), once[1]
     history.snapshot(policy=policy)
 
     stored = history.stored(history.update())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -97,10 +98,11 @@ class Alternatives:
 
     def _same_time_before(self, bucket: Bucket, frequency: Frequency) -> Floats:
         """Return the newest stored error of the same time of an earlier day, week or month."""
-        newest = np.full(len(bucket.rows), np.nan)
-        for lag in [*frequency.seasons, *(month_lags(bucket.day) if bucket.day else ())]:
-            found = self.surprises.lags(bucket.rows, bucket.number, [lag])[:, 0]
-            newest = np.where(np.isnan(newest), found, newest)
+        lags = (*frequency.seasons, *(month_lags(bucket.day) if bucket.day else ()))
+        if not lags:
+            return np.full(len(bucket.rows), np.nan)
+        found = self.surprises.lags(bucket.rows, bucket.number, lags)
+        newest: Floats = found[np.arange(len(found)), np.argmax(~np.isnan(found), axis=1)].astype(np.float64)
         return newest
 
 
@@ -168,21 +170,22 @@ def _of_calendar(bucket: Bucket, parameters: ModelParameters) -> tuple[float, fl
     return parameters.doubt_quiet_with_calendar if parameters.has_calendar else parameters.doubt_quiet, 0.0, 0.0
 
 
-def month_lags(day: date) -> list[int]:
+@lru_cache(maxsize=1024)
+def month_lags(day: date) -> tuple[int, ...]:
     """Return how many days ago the same day of the last months was, counted from their start and from their end.
 
     >>> month_lags(date(2024, 3, 31))
-    [31, 60, 91]
+    (31, 60, 91)
     """
     today = np.datetime64(day, "D")
     month = today.astype("datetime64[M]")
     from_start = today - month.astype("datetime64[D]")
     to_end = (month + 1).astype("datetime64[D]") - today
-    lags = []
+    lags: list[int] = []
     for back in _MONTHS:
         start, end = (month - back).astype("datetime64[D]"), (month - back + 1).astype("datetime64[D]")
         for same in (start + from_start, end - to_end):
             lag = int((today - same).astype(int))
             if start <= same < end and lag not in lags:
                 lags.append(lag)
-    return lags
+    return tuple(lags)

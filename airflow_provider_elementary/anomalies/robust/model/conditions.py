@@ -89,5 +89,5 @@ def as_configured(
         scores[_ABSENCES] = np.minimum(scores[_ABSENCES], 1)
         is_first = ~evidence.above & np.isnan(holiday)
         scores[0] = np.where(is_first, np.minimum(scores[0], 1), scores[0])
-    accepted = np.isin(bucket.mark, (EXPECTED, NEW_NORMAL))
+    accepted = (bucket.mark == EXPECTED) | (bucket.mark == NEW_NORMAL)
     return np.where(accepted, np.minimum(scores, 1), scores)

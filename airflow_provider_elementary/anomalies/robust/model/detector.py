@@ -195,7 +195,7 @@ class Detector:
     def _read(self, bucket: Bucket) -> Reading:
         known = np.isfinite(bucket.value)
         value = np.where(known, bucket.value, 0)
-        may_be_zero = known & np.isin(bucket.kind, scales.ZERO_IS_NO_SIZE)
+        may_be_zero = known & scales.ZERO_IS_NO_SIZE[bucket.kind]
         is_zero = may_be_zero & (value == 0)
         is_first = bucket.is_volume & (self.units.known[bucket.rows] == 0)
         unit = self.units.update(bucket.rows, value, known & (value != 0))

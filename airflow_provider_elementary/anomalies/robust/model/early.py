@@ -60,7 +60,7 @@ class Early:
         regular = enough & ~self.interrupted[rows]
         counts_gaps = (frequency.seconds is not None) & ~((kind == REAL) & frequency.is_short)
         gap = regular & ~np.isfinite(value) & counts_gaps
-        fallen = regular & zero & np.isin(kind, (COUNT, SUM)) & ((kind != COUNT) | (lowest >= _FEW))
+        fallen = regular & zero & ((kind == COUNT) | (kind == SUM)) & ((kind != COUNT) | (lowest >= _FEW))
         y, low, high = (to_scale(values, kind, unit) for values in (value, lowest, highest))
         far = np.maximum(_RANGES * (high - low), _FAR)
         beyond = (kind != PERCENT) & ((y - high > far) | ((low - y > far) & (kind != DURATION)))

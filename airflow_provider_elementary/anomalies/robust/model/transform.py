@@ -13,8 +13,8 @@ from airflow_provider_elementary.metrics.registry import family_of
 Floats = npt.NDArray[np.float64]
 
 COUNT, PERCENT, DURATION, SUM, REAL = range(5)
-#: Metrics of which zero is an event of its own: nothing arrived.
-ZERO_IS_NO_SIZE = (COUNT, SUM, REAL)
+#: By the number of the scale, whether zero is an event of its own: nothing arrived.
+ZERO_IS_NO_SIZE = np.array([kind in (COUNT, SUM, REAL) for kind in range(5)])
 
 #: Relative noise above which a count's noise is proportional to it; below, it is Poisson's.
 COUNT_NOISE = 0.3
@@ -22,6 +22,8 @@ COUNT_NOISE = 0.3
 SMALLEST_NOISE = 0.01
 #: Where the scale turns from linear to logarithmic, in typical values of the series.
 BEND = {DURATION: 0.05, SUM: 0.02, REAL: 20.0}
+#: By the number of the scale: to look one up takes a tenth of the time of a condition for each.
+_BENDS = np.array([BEND.get(kind, BEND[REAL]) for kind in range(5)])
 
 _KIND_OF_FAMILY = {"count": COUNT, "percent": PERCENT, "duration": DURATION, "sum": SUM, "number": REAL}
 
@@ -95,4 +97,4 @@ class Units:
 
 
 def _bend(kind: npt.NDArray[np.int8]) -> Floats:
-    return np.select([kind == DURATION, kind == SUM], [BEND[DURATION], BEND[SUM]], BEND[REAL])
+    return _BENDS[kind]
