@@ -60,8 +60,8 @@ def add_snapshot(parser: argparse.ArgumentParser) -> None:
         "--resume",
         metavar="FILE",
         type=Path,
-        help="with --snapshot all: where to keep which files were checked; within a day, a verification that was broken "
-        "off continues from there",
+        help="with --snapshot all: where to keep which files were checked; within a day, a verification that was "
+        "broken off continues from there",
     )
 
     restore = action("restore", _restore, "restore a snapshot to a new DuckDB file or PostgreSQL schema")
