@@ -14,7 +14,7 @@ from airflow_provider_elementary.elementary_schema import TABLES
 from airflow_provider_elementary.snapshots import LocalKeys
 from airflow_provider_elementary.source import arrow_schema
 from tests.support.little_project import SMALL_WORLD_END, small_world
-from tests.support.page import fill_store
+from tests.support.page import add_results, fill_store
 from tests.support.page_answers import VIEWS, words
 
 Rows = dict[str, list[dict[str, Any]]]
@@ -37,7 +37,10 @@ def shown(
             name: pa.Table.from_pylist(found, schema=arrow_schema(TABLES[name], [c.name for c in TABLES[name].columns]))
             for name, found in rows.items()
         }
-        stores(fill_store(tmp_path, LocalKeys(master_keys), world=world, snapshots=1))
+        keys = LocalKeys(master_keys)
+        uri = fill_store(tmp_path, keys, world=world, snapshots=1, with_results=False)
+        add_results(uri, keys)
+        stores(uri)
         response = admin.get(f"/elementary/{view}")
         assert response.status_code == 200
         return words(response.text)
