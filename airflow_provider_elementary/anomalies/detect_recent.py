@@ -112,7 +112,7 @@ def score_recent(
         run = _RobustRun(
             metrics, shard, shards, days, parameters, keep_state or _drop, configurations, feedback, reads_all
         )
-        return run.score(load_state or _nothing)
+        return run.score(load_state or (lambda: None))
     with metrics.whole() as reader:
         return _score_by_the_rule(_Stream(shard, shards), reader, method, days, parameters, configurations, feedback)
 
@@ -194,10 +194,8 @@ class _RobustRun:
         given = dict(self.parameters)
         adapter = given.pop("adapter", None)
         stream = _Stream(self.shard, self.shards)
-        window = _Window(stream, timedelta(days=self.days), pa.field(_SERIES, pa.int32()))
         replay = Replay(connection, state, self.configurations, self.feedback, adapter, has_changes=changes is not None)
-        for rows in self._rows(stream, state, changes):
-            window.add(rows.append_column(_SERIES, pa.array(replay.add(rows))))
+        recent_rows = self._taken_in(replay, stream, self._rows(stream, state, changes))
         until = _seconds(before(stream.newest, timedelta(days=self.days))) if stream.newest else 0
         if state and changes:
             if until < state.until:
@@ -205,7 +203,6 @@ class _RobustRun:
             for rows in stream.others(changes.removed):
                 replay.remove(rows)
         stream.note(replay.tables)
-        recent_rows = window.rows()
         found = replay.score(
             recent_rows.drop_columns([_SERIES]),
             recent_rows[_SERIES].to_numpy(),
@@ -216,6 +213,13 @@ class _RobustRun:
             is_shard=self.shards > 1,
         )
         return Scored(found.verdicts, stream.tables, until, found.resumed, found.replayed)
+
+    def _taken_in(self, replay: Replay, stream: _Stream, batches: Iterator[pa.Table]) -> pa.Table:
+        """Give the replay all rows, and return the newest with the number of their series."""
+        window = _Window(stream, timedelta(days=self.days), pa.field(_SERIES, pa.int32()))
+        for rows in batches:
+            window.add(rows.append_column(_SERIES, pa.array(replay.add(rows))))
+        return window.rows()
 
     def _rows(self, stream: _Stream, state: ModelState | None, changes: MetricChanges | None) -> Iterator[pa.Table]:
         if state is None or changes is None:
@@ -237,10 +241,6 @@ class _ReadAllError(Exception):
 
 def _drop(states: Iterator[pa.Table]) -> None:
     deque(states, maxlen=0)
-
-
-def _nothing() -> None:
-    return None
 
 
 def _seconds(moment: datetime) -> int:

@@ -150,6 +150,11 @@ def moves_with(others: str) -> str:
     return f"{QUIET[1]}{others}"
 
 
+def expected_with(others: str) -> str:
+    """Return why a bucket is not flagged: it moved with others, of which a person said that it was expected."""
+    return f"{ROBUST_REASONS[SAID_EXPECTED]}, with {others}"
+
+
 def _expected(row: Mapping[str, Any], metric: str, low: float | None, high: float | None, kind: str) -> str:
     """Return what was expected in place of a flagged value; of what has no size, in how many buckets it came."""
     if row["usual"] is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from airflow_provider_elementary.cli.exits import UsageError, say, usage
@@ -55,6 +56,13 @@ def add_snapshot(parser: argparse.ArgumentParser) -> None:
     add_anchor(verify)
     verify.add_argument("--hashes-only", action="store_true", help="compare hashes only; needs no key")
     _add_categories(verify, "a category that the keys have to decrypt (default: all)")
+    verify.add_argument(
+        "--resume",
+        metavar="FILE",
+        type=Path,
+        help="with --snapshot all: where to keep which files were checked; within a day, a verification that was "
+        "broken off continues from there",
+    )
 
     restore = action("restore", _restore, "restore a snapshot to a new DuckDB file or PostgreSQL schema")
     restore.add_argument("--snapshot", default="latest", help=f"the snapshot: {_NAMING}")
@@ -146,6 +154,7 @@ def _verify(arguments: argparse.Namespace) -> int:
         decrypt=not arguments.hashes_only,
         categories=[Category(name) for name in arguments.category or Category],
         progress=with_progress,
+        checked=arguments.resume,
     )
     if arguments.json:
         print_json(report.to_dict())

@@ -42,6 +42,8 @@ from airflow_provider_elementary.storage.signers import Signer
 from airflow_provider_elementary.storage.trust import read_trust
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from airflow_provider_elementary.snapshots.diff import DiffReport
     from airflow_provider_elementary.snapshots.maintenance.maintain import MaintenanceReport
     from airflow_provider_elementary.snapshots.maintenance.prune import PruneReport
@@ -305,6 +307,7 @@ class Repository:
         decrypt: bool = True,
         categories: Sequence[Category] = tuple(Category),
         progress: Progress = no_progress,
+        checked: Path | None = None,
     ) -> VerifyReport:
         """Check the store; see :func:`airflow_provider_elementary.snapshots.verify.verify`.
 
@@ -319,6 +322,7 @@ class Repository:
             decrypt=decrypt,
             categories=categories,
             progress=progress,
+            checked=checked,
         )
 
     def prune(

@@ -180,12 +180,16 @@ class Replay:
                 # The rows are here already.
                 verdicts.append(scored.select(VERDICT_SCHEMA.names))
                 totals += AlarmTotals.of(state)
+                # The next series need the room.
+                del state
 
         keep(states())
         found_verdicts = pa.concat_tables(verdicts).take(pa.array(np.argsort(by_series)))
         resumed = int(found.is_resumed.sum())
         return Replayed(
-            verdicts=finished(beside(rows, found_verdicts), known, totals, parameters, is_shard=is_shard),
+            verdicts=finished(
+                beside(rows, found_verdicts), known, totals, parameters, self._feedback, is_shard=is_shard
+            ),
             resumed=resumed,
             replayed=int(found.is_here.sum()) - resumed,
         )
@@ -293,7 +297,8 @@ class _Series:
         state = state.append_column("fingerprint", pa.array(self.learned.fingerprint[some]))
         state = state.append_column("settings", pa.array(self.settings[some]))
         state = with_firsts(state, self.firsts.codes[some])
-        return state.filter(pa.array(self.is_here[some]))
+        is_here = self.is_here[some]
+        return state if is_here.all() else state.filter(pa.array(is_here))
 
 
 def _buckets(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -72,7 +72,7 @@ def score(
     states = SeriesStates.resumed(buckets.keys, buckets.frequency)
     verdicts = score_buckets(metrics, buckets, states, model, configured)
     totals = AlarmTotals.of(states)
-    return finished(verdicts, AlarmTotals.of_nothing(), totals, model)
+    return finished(verdicts, AlarmTotals.of_nothing(), totals, model, said)
 
 
 def finished(
@@ -80,6 +80,7 @@ def finished(
     past: AlarmTotals,
     totals: AlarmTotals,
     parameters: ModelParameters,
+    feedback: Sequence[Feedback],
     *,
     is_shard: bool = False,
 ) -> pa.Table:
@@ -87,10 +88,11 @@ def finished(
 
     :param past: what the states knew before the verdicts.
     :param totals: what they know after them.
+    :param feedback: that the verdicts follow.
     :param is_shard: the series are those of one shard of the tables.
     """
     rare = with_rarity(verdicts, past, totals.daily, parameters.days_per_alarm, is_shard=is_shard)
-    return flag_once(rare, parameters.siblings)
+    return flag_once(rare, parameters.siblings, feedback)
 
 
 def split_parameters(given: Mapping[str, Any]) -> tuple[ModelParameters, dict[str, Any]]:

@@ -6,10 +6,12 @@ import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_elementary.elementary_schema import Category
 from airflow_provider_elementary.exceptions import (
+    ConfigurationError,
     PrunedMeanwhileError,
     SnapshotCorruptError,
     SnapshotNotFoundError,
@@ -27,6 +29,7 @@ from airflow_provider_elementary.snapshots.index import Row
 from airflow_provider_elementary.snapshots.lists import path
 from airflow_provider_elementary.snapshots.lookup import none_found, not_among, read_manifest
 from airflow_provider_elementary.snapshots.prune_record import read_records, tombstones
+from airflow_provider_elementary.snapshots.verify.checked_before import checked_before
 from airflow_provider_elementary.snapshots.verify.files import NamedFile, check_files
 from airflow_provider_elementary.snapshots.verify.results import check_series
 from airflow_provider_elementary.storage.keys import Purpose
@@ -142,6 +145,7 @@ def verify(
     decrypt: bool | None = None,
     categories: Sequence[Category] = tuple(Category),
     progress: Progress = no_progress,
+    checked: Path | None = None,
 ) -> VerifyReport:
     """Check that a store is as it was written; the chain always whole, the files of one snapshot or of all.
 
@@ -160,6 +164,10 @@ def verify(
     :param decrypt: open every file, which needs the keys; by default where keys are named. Else compare hashes only.
     :param categories: the categories that the keys are expected to open.
     :param progress: goes through the files; shows the progress where somebody looks.
+    :param checked: a file of this user, for a verification of ``all`` that can be broken off: within a day, the next
+        with the same file reads only what that one did not check, and what changed since. It is removed at the end.
+    :raises ConfigurationError: ``checked`` is of another verification, others may write to it, or the files of one
+        snapshot are read.
     :raises SnapshotNotFoundError: there is no such snapshot.
     :raises PrunedMeanwhileError: prune removed it while it was verified, and nothing else was found.
     """
@@ -167,6 +175,8 @@ def verify(
     keys = repository.keys if decrypt or (decrypt is None and repository.has_keys) else None
     anchors = list(anchors)
     each = snapshot == "all"
+    if checked is not None and not each:
+        raise ConfigurationError("Files of one snapshot are read at once. Give the file of checked files with `all`.")
     chain = read_chain(repository, each=each)
     findings, notes = check_chain(chain, anchors)
     findings = [*chain.findings, *findings]
@@ -177,9 +187,15 @@ def verify(
     of_series = check_series(repository, chain, each=each)
     findings += of_series.findings
     notes += of_series.notes
-    checked = check_files(store, keys, frozenset(categories), named, expired, progress, each=each)
-    findings += checked.findings
-    of_results = check_files(store, keys, frozenset(categories), of_series.named, set(), progress, each=each)
+    chosen = frozenset(categories)
+    about = {"store": repository.trust.store_id, "decrypted": sorted(chosen) if keys is not None else []}
+    with checked_before(checked, about) as before:
+        of_data = check_files(store, keys, chosen, named, expired, progress, each=each, before=before)
+        of_results = check_files(store, keys, chosen, of_series.named, set(), progress, each=each, before=before)
+    findings += of_data.findings
+    if before is not None and (known := of_data.known + of_results.known):
+        since = f"{before.since:%Y-%m-%d %H:%M} UTC"
+        notes.append(f"{known:,} files were read by attempts that were broken off, since {since}")
     # A second attempt of a run removes the result of the first, files first.
     findings += [found for found in of_results.findings if not of_series.is_gone(store, found)]
     findings = _without_pruned(repository, chain, selected, findings, notes)
@@ -197,10 +213,10 @@ def verify(
         manifests=len(chain.snapshots),
         pruned=len(chain.tombstones),
         head=head,
-        files=checked.files,
-        size=checked.size,
-        opened=checked.opened,
-        rows=checked.rows,
+        files=of_data.files,
+        size=of_data.size,
+        opened=of_data.opened,
+        rows=of_data.rows,
         results=of_series.results,
         reports=of_series.reports,
         answers=of_series.answers,

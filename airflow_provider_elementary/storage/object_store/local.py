@@ -130,7 +130,8 @@ class LocalStore:
         found = sorted((key, facts) for key, facts, name in self._walk(prefix) if not name.startswith(_PARTIAL))
         for key, facts in found:
             if key.startswith(prefix) and key > after:
-                yield StoredObject(key, facts.st_size, _etag(facts))
+                # The time of the last change of a file cannot be set back, as that of its content can.
+                yield StoredObject(key, facts.st_size, f"{_etag(facts)}-{facts.st_ctime_ns:x}")
 
     def delete(self, key: str) -> None:
         """Delete a file; of a link, the link itself."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 
 import numpy as np
 import pyarrow as pa
@@ -10,10 +11,12 @@ import pytest
 
 from airflow_provider_elementary.anomalies import robust
 from airflow_provider_elementary.anomalies.detect_recent import score_recent
+from airflow_provider_elementary.anomalies.feedback import Feedback
 from airflow_provider_elementary.metrics import METRICS_SCHEMA
-from tests.support.metric_series import daily
+from tests.support.metric_series import FIRST_DAY, daily
 
 _DAYS = 60
+LAST_DAY = FIRST_DAY + timedelta(days=_DAYS - 1)
 
 
 def shops(factors: Mapping[str, float], table: float = 1.0) -> pa.Table:
@@ -28,9 +31,9 @@ def shops(factors: Mapping[str, float], table: float = 1.0) -> pa.Table:
     return pa.concat_tables(series)
 
 
-def flagged(metrics: pa.Table, **parameters: float) -> list[tuple[str | None, str]]:
+def flagged(metrics: pa.Table, *feedback: Feedback, **parameters: float) -> list[tuple[str | None, str]]:
     """Return the value and the reason of each bucket that is flagged on the last day."""
-    verdicts = robust.score(metrics, **parameters).filter(
+    verdicts = robust.score(metrics, feedback=feedback, **parameters).filter(
         pa.array(([False] * (_DAYS - 1) + [True]) * (len(metrics) // _DAYS))
     )
     rows = verdicts.to_pylist()
@@ -55,6 +58,42 @@ def test_their_table_alarms_for_them_where_it_moves_too() -> None:
     assert verdicts["is_anomalous"].to_pylist() == [True, *[False] * 6]
     assert verdicts["kind"].to_pylist() == ["drop", *[None] * 6]
     assert verdicts["reason"].to_pylist()[1] == "moves with 6 of 6 values of shop, as their table does"
+
+
+def expected(value: str | None, days: int = 1, metric: str = "dimension") -> Feedback:
+    """Return that the last days of a shop, or of the table, were expected."""
+    since = LAST_DAY - timedelta(days=days - 1)
+    return Feedback(
+        "expected", metric_name=metric, dimension_value=value, since=since, until=LAST_DAY + timedelta(days=1)
+    )
+
+
+def test_that_the_one_alarm_was_expected_holds_for_all_that_moved_with_it() -> None:
+    metrics = shops({**dict.fromkeys("acefg", 0.5), "b": 0.4, "d": 1.6, "h": 1.0})
+    assert [value for value, _ in flagged(metrics)] == ["b", "d"]
+
+    verdicts = robust.score(metrics, feedback=[expected("b")]).filter(pa.array(([False] * (_DAYS - 1) + [True]) * 9))
+
+    by_value = {row["dimension_value"]: row for row in verdicts.to_pylist()}
+    assert [value for value, row in by_value.items() if row["is_anomalous"]] == ["d"]
+    assert by_value["a"]["reason"] == "marked as expected, with 6 of 8 values of shop"
+    assert by_value["b"]["reason"] == "marked as expected"
+
+
+def test_what_was_expected_of_one_value_for_longer_says_nothing_of_others() -> None:
+    metrics = shops({**dict.fromkeys("aceh", 0.5), "b": 0.4, "d": 1.0})
+
+    [(value, _)] = flagged(metrics, expected("b", days=2))
+
+    assert value != "b"
+    assert [value for value, _ in flagged(metrics, expected("d"))] == ["b"]
+
+
+def test_what_was_expected_of_their_table_holds_for_its_values() -> None:
+    metrics = shops(dict.fromkeys("abcdef", 0.5), table=0.5)
+
+    assert flagged(metrics, expected(None, metric="row_count")) == []
+    assert len(flagged(shops(dict.fromkeys("abcdef", 0.5)), expected(None, metric="row_count"))) == 1
 
 
 @pytest.mark.parametrize(
