@@ -64,6 +64,8 @@ class TableEntry:
     :param undated_rows: those of ``rows`` that have no watermark, or None.
     :param fingerprint: of the contents of a table that is replaced in place, or None for others.
     :param changes: what the warehouse had counted of the table's changes; None where it counts none.
+    :param window: a digest of the other rows, those of the next snapshot's window, as they are stored, under a key that
+        only the data keys of the table give; None where nobody computed it.
     """
 
     rows: int
@@ -78,6 +80,7 @@ class TableEntry:
     undated_rows: int | None = None
     fingerprint: str | None = None
     changes: TableChanges | None = None
+    window: str | None = None
 
 
 @dataclass(frozen=True)

@@ -86,6 +86,7 @@ class TableState:
     undated_rows: int | None
     fingerprint: str | None
     changes: TableChanges | None = None
+    window: str | None = None
 
 
 @dataclass(frozen=True)
@@ -129,6 +130,7 @@ class ManifestDocument:
     :param size: bytes of the files.
     :param access: the fields of its access report that differ from those of the generation's; None without a report.
     :param prune_record: the newest prune record when it was committed.
+    :param may_merge: False where a compaction of its list has too little to merge.
     """
 
     snapshot_id: str
@@ -158,6 +160,7 @@ class ManifestDocument:
     rejected: tuple[Mapping[str, Any], ...] = ()
     lost_until: int | None = None
     prune_record: Parent | None = None
+    may_merge: bool = True
     format_version: int = FORMAT_VERSION
 
     __pydantic_config__ = STRICT
@@ -227,6 +230,7 @@ def document_of(
     base: int,
     before: Sequence[FileEntry],
     prune_record: Parent | None,
+    may_merge: bool,
 ) -> ManifestDocument:
     """Return the document of a manifest.
 
@@ -234,6 +238,7 @@ def document_of(
     :param reference: the name and hash of that.
     :param base: the last full snapshot or compaction.
     :param before: the list to which it adds.
+    :param may_merge: whether a compaction has anything to merge.
     """
     added, dropped = list_difference(before, manifest.files)
     common = generation.access or {}
@@ -255,6 +260,7 @@ def document_of(
         if manifest.access is None
         else {name: value for name, value in manifest.access.items() if name not in common or common[name] != value},
         prune_record=prune_record,
+        may_merge=may_merge,
     )
 
 

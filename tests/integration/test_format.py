@@ -185,9 +185,9 @@ def test_a_compaction_is_read_as_any_snapshot(
     tmp_path: Path, master_keys: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rest = Rest(local_rest(tmp_path).store, LocalKeys(master_keys), tmp_path / "store")
+    monkeypatch.setattr(mergeable, "SNAPSHOTS", 2)
     for hours in (1, 2, 3):
         take(rest, tmp_path / "warehouse.duckdb", world_after_hours(hours), overlap=timedelta(minutes=10))
-    monkeypatch.setattr(mergeable, "SNAPSHOTS", 2)
     compact(rest.repository)
     blocks = (*OPENING, "format-unwrap-local", "format-pyarrow", "format-chain", "format-duckdb")
 

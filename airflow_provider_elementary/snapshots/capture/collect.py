@@ -12,7 +12,6 @@ from airflow_provider_elementary.elementary_schema import TABLES
 from airflow_provider_elementary.snapshots.capture.audit import SourceAudit
 from airflow_provider_elementary.snapshots.capture.consistency import (
     ConsistencyPoint,
-    Tally,
     consistency_entry,
     next_window_start,
 )
@@ -21,6 +20,7 @@ from airflow_provider_elementary.snapshots.capture.plan import Plan, SnapshotOpt
 from airflow_provider_elementary.snapshots.capture.slices import Slice
 from airflow_provider_elementary.snapshots.capture.table import CaptureRun, capture_table
 from airflow_provider_elementary.snapshots.capture.table_entry import settle
+from airflow_provider_elementary.snapshots.capture.tally import Tally
 from airflow_provider_elementary.snapshots.manifest import FileEntry, Manifest, TableEntry, writer_versions
 from airflow_provider_elementary.snapshots.policy.redaction import Exclusions, results_with_samples
 from airflow_provider_elementary.storage.object_store.store import Store
@@ -155,7 +155,16 @@ def describe_captured(
         source=preparation.source,
         parent=None,
         tables={
-            name: settle(plan, point, preparation.changes.get(name), captured.tally, TABLES[name], entry, window_from)
+            name: settle(
+                plan,
+                point,
+                preparation.changes.get(name),
+                captured.tally,
+                TABLES[name],
+                entry,
+                window_from,
+                opened.of_categories,
+            )
             for name, entry in captured.tables.items()
         },
         files=tuple(captured.files),

@@ -26,6 +26,7 @@ from airflow_provider_elementary.snapshots.lookup import (
     read_signed,
     resolve_manifest,
 )
+from airflow_provider_elementary.snapshots.maintenance.mergeable import next_merges
 from airflow_provider_elementary.snapshots.manifest import Manifest, Parent, Reference
 from airflow_provider_elementary.snapshots.manifest_document import (
     GENERATION,
@@ -124,6 +125,7 @@ def write_manifest(repository: Repository, manifest: Manifest, before: ManifestD
         base=base,
         before=earlier,
         prune_record=Parent(record.document.sequence, record.sha256) if record else None,
+        may_merge=bool(next_merges(manifest.files)),
     )
     signed = claim(documents, manifest_key(number), MANIFEST, document, Role.STORE, number=number)
     if signed is None:

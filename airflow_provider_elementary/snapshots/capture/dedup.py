@@ -24,7 +24,7 @@ class SeenRows:
 
     def __init__(self) -> None:
         self._added: list[Digests] = []
-        self._rows: Digests = np.empty(0, dtype=_DIGEST)
+        self._rows: Digests = no_digests()
         self._left: npt.NDArray[np.int64] = np.empty(0, dtype=np.int64)
 
     def __len__(self) -> int:
@@ -70,6 +70,20 @@ def row_digests(batch: pa.RecordBatch, columns: Sequence[str], key: bytes = b"")
         return np.zeros(batch.num_rows, dtype=_DIGEST)
     rows = pc.binary_join_element_wise(*pieces, "")
     return np.frombuffer(b"".join(_hashed(rows, key)), dtype=_DIGEST)
+
+
+def no_digests() -> Digests:
+    """Return digests of no row."""
+    return np.empty(0, dtype=_DIGEST)
+
+
+def digest_of_all(digests: Digests, data_keys: Sequence[bytes]) -> str:
+    """Return one digest of rows, whatever their order, which says nothing to who lacks one of the keys.
+
+    :param digests: of :func:`row_digests`.
+    """
+    key = hashlib.blake2b(b"".join(data_keys), digest_size=32, person=b"window").digest()
+    return hashlib.blake2b(np.sort(digests).tobytes(), digest_size=DIGEST_BYTES, key=key).hexdigest()
 
 
 def _hashed(rows: pa.StringArray, key: bytes) -> Iterator[bytes]:

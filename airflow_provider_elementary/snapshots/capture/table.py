@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import time
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
@@ -14,13 +13,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from airflow_provider_elementary.elementary_schema import TABLES, Category, Table
-from airflow_provider_elementary.exceptions import ObjectNotFoundError, SnapshotCorruptError
 from airflow_provider_elementary.progress import RowsRead
 from airflow_provider_elementary.snapshots.capture import consistency
 from airflow_provider_elementary.snapshots.capture.audit import SourceAudit
-from airflow_provider_elementary.snapshots.capture.consistency import ConsistencyPoint, Tally
-from airflow_provider_elementary.snapshots.capture.dedup import SeenRows, row_digests
-from airflow_provider_elementary.snapshots.capture.history import ParentCorrupt
+from airflow_provider_elementary.snapshots.capture.consistency import ConsistencyPoint
+from airflow_provider_elementary.snapshots.capture.earlier_rows import (
+    EarlierRows,
+    digests_of,
+    is_sample,
+    load_earlier,
+    reaches,
+)
 from airflow_provider_elementary.snapshots.capture.partition import Part, parts_of
 from airflow_provider_elementary.snapshots.capture.plan import Plan
 from airflow_provider_elementary.snapshots.capture.prefetch import read_ahead
@@ -31,11 +34,10 @@ from airflow_provider_elementary.snapshots.capture.table_entry import (
     reads_undated,
     with_rows,
 )
+from airflow_provider_elementary.snapshots.capture.tally import Tally
 from airflow_provider_elementary.snapshots.manifest import FileEntry, TableEntry
 from airflow_provider_elementary.snapshots.policy import Policy, redaction
 from airflow_provider_elementary.snapshots.policy.redaction import Exclusions, FailedRowsLimit
-from airflow_provider_elementary.snapshots.reader import SnapshotSource
-from airflow_provider_elementary.source import require_watermark
 from airflow_provider_elementary.storage.encrypted_parquet import EncryptedFile, encrypted_file
 from airflow_provider_elementary.storage.keys import DataKey
 from airflow_provider_elementary.storage.layout import data_file
@@ -94,19 +96,6 @@ class _OpenPart:
     max_watermark: datetime | None = None
 
 
-@dataclass(frozen=True)
-class _Earlier:
-    """What the snapshot before holds of a table in the window that is read again.
-
-    :param columns: the columns by whose contents rows are compared.
-    :param samples: how many sampled rows of each test execution were taken.
-    """
-
-    rows: SeenRows
-    columns: Sequence[str]
-    samples: Counter[str]
-
-
 def capture_table(run: CaptureRun, wanted: Slice) -> tuple[TableEntry, list[FileEntry]]:
     """Read and encrypt the new rows of a table or of a range of it; where nothing changed, nothing is read.
 
@@ -141,7 +130,7 @@ def capture_table(run: CaptureRun, wanted: Slice) -> tuple[TableEntry, list[File
             return replace(entry, rows=before.rows), carried
         carried = []
     started = time.monotonic()
-    earlier = _load_earlier(run, base, table, parts) if base and table.watermark else None
+    earlier = load_earlier(run, base, table, entry, parts) if base and table.watermark else None
     files = _capture_rows(run, wanted, parts, earlier)
     entry = with_rows(run.plan, run.point, run.tally, table, entry)
     _count_excluded_columns(run, table, parts, entry)
@@ -163,15 +152,16 @@ def columns_to_read(source: WarehouseSource, table: Table, policy: Policy) -> li
     return [name for name in held if name in needed]
 
 
-def _capture_rows(run: CaptureRun, wanted: Slice, parts: Sequence[Part], earlier: _Earlier | None) -> list[FileEntry]:
+def _capture_rows(
+    run: CaptureRun, wanted: Slice, parts: Sequence[Part], earlier: EarlierRows | None
+) -> list[FileEntry]:
     table = TABLES[wanted.table]
     columns = columns_to_read(run.source, table, run.policy)
     since = run.plan.window_from if earlier is not None else wanted.since
     open_parts = [_OpenPart(part) for part in parts]
     # Rows are filtered part by part where parts differ in rows, and once where they differ in columns.
     groups = [[part] for part in open_parts] if parts[0].split is not None else [open_parts]
-    is_sample = table.category is Category.FAILED_ROWS_SAMPLE
-    limit = _limit(run, table, earlier) if is_sample else None
+    limit = _limit(run, table, earlier) if is_sample(table) else None
     undated = wanted.undated or (Undated.NULL if reads_undated(run.plan, run.point, table) else Undated.COUNTED)
     rejections = run.source.rejections
     facts = run.point.tables.get(table.name) if earlier is not None else None
@@ -201,7 +191,7 @@ def _capture_rows(run: CaptureRun, wanted: Slice, parts: Sequence[Part], earlier
     return [_file_entry(run, open_part) for open_part in open_parts if open_part.file is not None]
 
 
-def _new_rows(run: CaptureRun, table: Table, batch: pa.RecordBatch, earlier: _Earlier | None) -> pa.RecordBatch:
+def _new_rows(run: CaptureRun, table: Table, batch: pa.RecordBatch, earlier: EarlierRows | None) -> pa.RecordBatch:
     """Return the rows that are taken now and that no earlier snapshot took, as the source has them."""
     included = run.point.takes(table, batch)
     if earlier is None:
@@ -211,9 +201,11 @@ def _new_rows(run: CaptureRun, table: Table, batch: pa.RecordBatch, earlier: _Ea
             run.audit.add(table, taken)
         return taken
     # Taken rows are stored redacted, so rows are compared after redaction.
-    redacted = redaction.redact(batch, table, run.policy, Exclusions(), run.hash_key)
-    known = earlier.rows.match(row_digests(redacted, earlier.columns))
-    run.tally.count(run.point, table, batch, pc.or_(known, included))
+    digests = digests_of(run, table, batch, earlier.columns)
+    known = earlier.rows.match(digests)
+    # Whether a sample is of an excluded table may be known later only: such rows are read back.
+    is_final = earlier.are_all_columns and not (run.sampled_results is not None and is_sample(table))
+    run.tally.count(run.point, table, batch, pc.or_(known, included), digests if is_final else None)
     return batch.filter(pc.and_not(included, known))
 
 
@@ -258,49 +250,7 @@ def _open(run: CaptureRun, stack: ExitStack, open_part: _OpenPart) -> EncryptedF
     return open_part.file
 
 
-def _load_earlier(run: CaptureRun, base: SnapshotSource, table: Table, parts: Sequence[Part]) -> _Earlier:
-    """Read back what the snapshot before took of the window."""
-    window_from = run.plan.window_from
-    undated = reads_undated(run.plan, run.point, table)
-    wanted = list(dict.fromkeys(name for part in parts for name in part.columns))
-    rows, samples = SeenRows(), Counter[str]()
-    # Any file may hold rows without a watermark.
-    reaching = [
-        file for file in base.manifest.files if file.table == table.name and (undated or _reaches(file, window_from))
-    ]
-    # Where the files of a category expired, its columns are gone from what is read back.
-    written: dict[str, set[str]] = {}
-    for file in reaching:
-        written.setdefault(file.snapshot_id, set()).update(file.columns)
-    columns = [name for name in wanted if all(name in held for held in written.values())]
-    if table.name not in base.tables():
-        return _Earlier(rows, columns, samples)
-    is_sample = table.category is Category.FAILED_ROWS_SAMPLE
-    since = window_from - run.commit_timeout if is_sample and window_from is not None else window_from
-    held = [name for name in columns if name in base.schema(table.name).names]
-    sample_part = next((part for part in parts if part.category is table.category), None)
-    try:
-        with base.read(table.name, columns=held, since=None if undated else since) as reader:
-            for batch in reader:
-                batch = _since(batch, table, since, undated=undated)
-                if is_sample and sample_part is not None:
-                    samples.update(sample_part.rows(batch)["elementary_test_results_id"].to_pylist())
-                    batch = _since(batch, table, window_from, undated=undated)
-                rows.add(row_digests(batch, columns))
-    except (SnapshotCorruptError, ObjectNotFoundError) as error:
-        raise ParentCorrupt(str(error)) from None
-    return _Earlier(rows, columns, samples)
-
-
-def _since(batch: pa.RecordBatch, table: Table, since: datetime | None, *, undated: bool) -> pa.RecordBatch:
-    """Return the rows of a batch from a time on, and those without a time where asked for."""
-    if since is None:
-        return batch
-    mask = pc.greater_equal(batch[require_watermark(table)], pa.scalar(since, pa.timestamp("us")))
-    return batch.filter(pc.fill_null(mask, undated))
-
-
-def _limit(run: CaptureRun, table: Table, earlier: _Earlier | None) -> FailedRowsLimit:
+def _limit(run: CaptureRun, table: Table, earlier: EarlierRows | None) -> FailedRowsLimit:
     now = run.point.watermark or datetime.min + timedelta(days=run.policy.failed_rows_days)
     return FailedRowsLimit(table, run.policy, now, run.exclusions, earlier.samples if earlier else None)
 
@@ -310,14 +260,7 @@ def _still_wanted(run: CaptureRun, table: Table, carried: Sequence[FileEntry]) -
     if table.category is not Category.FAILED_ROWS_SAMPLE or run.point.watermark is None:
         return list(carried)
     oldest = run.point.watermark - timedelta(days=run.policy.failed_rows_days)
-    return [file for file in carried if file.category is not table.category or _reaches(file, oldest)]
-
-
-def _reaches(file: FileEntry, since: datetime | None) -> bool:
-    """Return whether a file holds rows of that time or later."""
-    if file.max_watermark is None:
-        return False
-    return since is None or datetime.fromisoformat(file.max_watermark) >= since
+    return [file for file in carried if file.category is not table.category or reaches(file, oldest)]
 
 
 def _count_excluded_rows(run: CaptureRun, table: Table, parts: Sequence[Part], batch: pa.RecordBatch) -> None:

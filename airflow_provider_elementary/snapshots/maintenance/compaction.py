@@ -85,6 +85,11 @@ def compact(repository: Repository, *, anchors: Iterable[Anchor] = ()) -> Compac
     repository.documents.require_signer()
     given = max(anchors, key=lambda anchor: anchor.sequence, default=None)
     head = find_head(repository)
+    if head is not None and not head.document.may_merge:
+        # Nothing is built upon it, so that no page and no prune record has to show that it is the newest.
+        if given is not None:
+            require_anchor(repository, given, head)
+        return CompactionReport()
     if (anchor := newest_anchor(repository, given)) is not None:
         require_anchor(repository, anchor, head)
     if head is None:

@@ -133,7 +133,7 @@ class PlanDocument:
 
 @dataclass(frozen=True)
 class TallyEntry:
-    """What a part counted; see :class:`~..capture.consistency.Tally`. Lists are as in :class:`PointEntry`."""
+    """What a part counted; see :class:`~..capture.tally.Tally`. Lists are as in :class:`PointEntry`."""
 
     taken: Mapping[str, int]
     waiting: Mapping[str, int]

@@ -12,10 +12,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from airflow_provider_elementary.snapshots.capture.consistency import ConsistencyPoint, Tally
+from airflow_provider_elementary.snapshots.capture.consistency import ConsistencyPoint
 from airflow_provider_elementary.snapshots.capture.day_sums import DaySums, RangeSums
 from airflow_provider_elementary.snapshots.capture.facts import TableFacts
 from airflow_provider_elementary.snapshots.capture.slices import Slice
+from airflow_provider_elementary.snapshots.capture.tally import Tally
 from airflow_provider_elementary.snapshots.parts.documents import (
     DaysEntry,
     FactsEntry,

@@ -24,6 +24,8 @@ _INTRODUCED = f"{_ANCHORS}::TestTheIntroductionOfAKey::test_"
 _NOT_READ = f"{_FORGED}are_not_read_restored_compared_or_measured"
 _PASSED_OVER = f"{_READERS}::test_what_is_forged_after_the_newest_is_passed_over"
 _PRUNED = f"{_FORGED}make_prune_remove_no_snapshot_that_the_rules_keep"
+_WINDOWS = f"{_F}windows"
+_WHOLE_CHAIN = "integration/damaged_chains::TestAnyDamage::test_stops_what_relies_on_the_whole_chain"
 _COMPACTED = f"{_COMPACTIONS}::test_a_compaction_builds_upon_no_forged_snapshot"
 _NO_RESULTS = "it reads and writes no results"
 _NO_ROWS = "it reads no rows"
@@ -126,8 +128,12 @@ ATTACKS: tuple[Attack, ...] = (
                 "integration/damaged_chains::TestAnyDamage::test_makes_nothing_else_fail_but_in_"
                 "words_or_remove_anything",
             ),
-            "write prune compaction": (
-                "integration/damaged_chains::TestAnyDamage::test_stops_what_relies_on_the_whole_chain",
+            "write": (_WHOLE_CHAIN, f"{_WINDOWS}::test_a_digest_of_an_outsider_is_not_believed"),
+            "prune": (_WHOLE_CHAIN,),
+            "compaction": (
+                _WHOLE_CHAIN,
+                f"{_COMPACTIONS}::test_a_compaction_believes_no_outsider_that_there_is_nothing_to_merge",
+                f"{_COMPACTIONS}::test_a_compaction_with_nothing_to_merge_still_needs_the_anchor_of_its_task",
             ),
             "verify": (
                 "integration/verify::TestTheChain::test_missing_manifests_are_named_by_the_first_of_them",
@@ -160,7 +166,10 @@ ATTACKS: tuple[Attack, ...] = (
                 f"{_FILES}::test_a_file_that_no_damage_touches_is_still_read",
                 f"{_FILES}::test_a_file_that_is_gone_is_damage",
             ),
-            "write": (f"{_CHANGED}are_not_encrypted_again_by_the_next_sync",),
+            "write": (
+                f"{_CHANGED}are_not_encrypted_again_by_the_next_sync",
+                f"{_WINDOWS}::test_a_file_of_a_window_without_new_rows_is_found_by_verify_and_the_next_run",
+            ),
             "verify": (
                 f"{_CHANGED}are_found_by_verify",
                 f"{_FILES}::test_a_file_that_is_removed_while_a_prune_ran_is_still_damage",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ import pytest
 
 from airflow_provider_elementary.exceptions import ElementaryError, SnapshotCorruptError
 from airflow_provider_elementary.snapshots import Manifest, find_manifest, open_snapshot
+from airflow_provider_elementary.snapshots.chain import Anchor
 from airflow_provider_elementary.snapshots.maintenance import mergeable
 from airflow_provider_elementary.snapshots.maintenance.compaction import compact
 from airflow_provider_elementary.snapshots.maintenance.prune import prune
@@ -22,7 +23,7 @@ from airflow_provider_elementary.storage.layout import generation_key, manifest_
 from airflow_provider_elementary.storage.outcomes import Outcome
 from tests.integration.forgery import test_chain, test_files
 from tests.support.stores import Rest, local_rest, take, world_after_hours
-from tests.support.tampering import flip
+from tests.support.tampering import edit, flip
 
 #: What outsiders append, of each kind, to the true snapshots.
 APPENDED = {
@@ -40,8 +41,16 @@ APPENDED = {
 HEAD = test_chain.HEAD
 
 
+@pytest.fixture(scope="module", autouse=True)
+def few() -> Iterator[None]:
+    """Let a compaction merge the files of few snapshots."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(mergeable, "SNAPSHOTS", 2)
+        yield
+
+
 @pytest.fixture(scope="module")
-def original(tmp_path_factory: pytest.TempPathFactory) -> tuple[Rest, list[Manifest]]:
+def original(few: None, tmp_path_factory: pytest.TempPathFactory) -> tuple[Rest, list[Manifest]]:
     """An hourly sync of four hours of one day."""
     directory = tmp_path_factory.mktemp("compactions")
     rest = local_rest(directory)
@@ -49,12 +58,6 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> tuple[Rest, list[Manif
         take(rest, directory / "warehouse.duckdb", world_after_hours(hours), overlap=timedelta(minutes=10))
         for hours in range(1, HEAD + 1)
     ]
-
-
-@pytest.fixture(autouse=True)
-def few(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let a compaction merge the files of few snapshots."""
-    monkeypatch.setattr(mergeable, "SNAPSHOTS", 2)
 
 
 @pytest.mark.parametrize("attack", APPENDED.values(), ids=APPENDED)
@@ -72,6 +75,31 @@ def test_a_compaction_builds_upon_no_forged_snapshot(
     after = read_all(open_snapshot(rest.repository), test_files.TABLE)
     assert sorted(map(str, after.to_pylist())) == sorted(map(str, before.to_pylist()))
     assert verify(rest.repository, snapshot="all").findings == ()
+
+
+def test_a_compaction_believes_no_outsider_that_there_is_nothing_to_merge(
+    rest: Rest, manifests: list[Manifest]
+) -> None:
+    forged = rest.path(manifest_key(HEAD + 1))
+    forged.write_bytes(rest.path(manifest_key(HEAD)).read_bytes())
+    edit(forged, lambda facts: facts.update(sequence=HEAD + 1, may_merge=False))
+
+    compact(rest.repository)
+
+    newest = find_manifest(rest.repository)
+    assert (newest.kind, newest.parent) == ("compaction", Parent(HEAD, manifests[-1].sha256))
+
+
+def test_a_compaction_with_nothing_to_merge_still_needs_the_anchor_of_its_task(
+    rest: Rest, manifests: list[Manifest]
+) -> None:
+    compact(rest.repository)
+    merged = find_manifest(rest.repository)
+    compact(rest.repository, anchors=[Anchor(merged.sequence, merged.sha256)])
+    assert find_manifest(rest.repository) == merged
+
+    with pytest.raises(SnapshotCorruptError, match="does not contain"):
+        compact(rest.repository, anchors=[Anchor(merged.sequence + 1, "ab" * 32)])
 
 
 @pytest.mark.parametrize("attack", test_files.ATTACKS.values(), ids=test_files.ATTACKS)

@@ -8,7 +8,7 @@ from tests.benchmarks import growth
 
 
 def test_growth_is_flat_and_its_tables_are_printed(capsys: pytest.CaptureFixture[str]) -> None:
-    assert growth.main(["--lengths", "48", "96", "--real-hours", "2"]) == 0
+    assert growth.main(["--lengths", "48", "96", "--real-hours", "3"]) == 0
 
     printed = capsys.readouterr().out
     assert all(f"| 96 | {name} |" in printed for name in (*growth.MOST, *growth.ACTIONS))

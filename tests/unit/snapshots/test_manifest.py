@@ -74,7 +74,7 @@ SHARED = replace(
 
 
 def document(manifest: Manifest = TAKEN, before: tuple[FileEntry, ...] = (file_of(BEFORE),)) -> ManifestDocument:
-    return document_of(manifest, SHARED, REFERENCE, base=1, before=before, prune_record=None)
+    return document_of(manifest, SHARED, REFERENCE, base=1, before=before, prune_record=None, may_merge=False)
 
 
 WHOLE = document()

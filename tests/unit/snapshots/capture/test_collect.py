@@ -8,8 +8,8 @@ import pytest
 
 from airflow_provider_elementary.elementary_schema import Category
 from airflow_provider_elementary.snapshots.capture.collect import Captured, shrunken_tables
-from airflow_provider_elementary.snapshots.capture.consistency import Tally
 from airflow_provider_elementary.snapshots.capture.slices import Slice
+from airflow_provider_elementary.snapshots.capture.tally import Tally
 from airflow_provider_elementary.snapshots.manifest import FileEntry
 from airflow_provider_elementary.snapshots.policy.redaction import Exclusions
 from airflow_provider_elementary.warehouses.values import Rejections

@@ -14,12 +14,12 @@ from airflow_provider_elementary.elementary_schema import TABLES
 from airflow_provider_elementary.snapshots.capture.commit_markers import Markers, find_unmarked
 from airflow_provider_elementary.snapshots.capture.consistency import (
     ConsistencyPoint,
-    Tally,
     _young_results,
     consistency_entry,
     next_window_start,
 )
 from airflow_provider_elementary.snapshots.capture.facts import TableFacts
+from airflow_provider_elementary.snapshots.capture.tally import Tally
 from airflow_provider_elementary.snapshots.reader import SnapshotSource
 from airflow_provider_elementary.warehouses.source import WarehouseSource
 

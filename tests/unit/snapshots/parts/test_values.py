@@ -10,8 +10,9 @@ import pyarrow as pa
 import pytest
 
 from airflow_provider_elementary.elementary_schema import TABLES, Category
-from airflow_provider_elementary.snapshots.capture.consistency import ConsistencyPoint, TableFacts, Tally
+from airflow_provider_elementary.snapshots.capture.consistency import ConsistencyPoint, TableFacts
 from airflow_provider_elementary.snapshots.capture.slices import Slice
+from airflow_provider_elementary.snapshots.capture.tally import Tally
 from airflow_provider_elementary.snapshots.parts.values import (
     read_exclusions,
     read_point,
