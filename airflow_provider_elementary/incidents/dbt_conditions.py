@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from importlib.resources import files
@@ -14,6 +15,7 @@ from airflow_provider_elementary.elementary_schema.statuses import level_sql, me
 from airflow_provider_elementary.incidents.conditions import PROJECT, Condition, Family, Severity, test_family
 from airflow_provider_elementary.incidents.dbt_commands import COMMAND_COLUMNS, Command, commands_of
 from airflow_provider_elementary.incidents.dbt_evidence import ConditionKey, DbtConditions, counted
+from airflow_provider_elementary.incidents.earlier_results import RESULT_TABLES, EarlierResults, reduced
 from airflow_provider_elementary.incidents.removed import read_lists
 from airflow_provider_elementary.incidents.silence import silence_conditions, stale_checks
 from airflow_provider_elementary.project.executions import EXECUTIONS_SQL, PLACED, register_executions
@@ -44,6 +46,7 @@ def dbt_conditions(
     as_of: datetime | None = None,
     missing: list[str] | None = None,
     skips: Collection[str] = (),
+    earlier: EarlierResults | None = None,
 ) -> DbtConditions:
     """Return every condition that tests, runs, freshness checks and invocations are evidence of, the oldest first.
 
@@ -54,15 +57,39 @@ def dbt_conditions(
         condition. None where that is not known: then it is the moment of the newest command.
     :param missing: receives an error message for a table that cannot be read.
     :param skips: the ids of tests and nodes of which a skipped result is a condition too.
+    :param earlier: what the run before returned: only later results are read, unless the project changed since in a way
+        that changes what the earlier ones say. None for all.
     """
+    errors: list[str] = []
+    found = _conditions(source, as_of, errors, frozenset(skips), earlier) if earlier is not None else None
+    if found is None or errors:
+        errors.clear()
+        found = _conditions(source, as_of, errors, frozenset(skips), None)
+    assert found is not None  # noqa: S101 - all results are read
+    if missing is not None:
+        missing += errors
+    return found if not errors else replace(found, earlier=None)
+
+
+def _conditions(
+    source: Source,
+    as_of: datetime | None,
+    missing: list[str],
+    skips: frozenset[str],
+    earlier: EarlierResults | None,
+) -> DbtConditions | None:
+    """Return the conditions; None where earlier results are of another project."""
     import duckdb
 
-    rows = read_rows(source, "dbt_invocations", COMMAND_COLUMNS, missing=missing).to_pylist()
-    results = read_rows(source, "dbt_run_results", ("invocation_id", "created_at"), missing=missing)
-    commands, with_results = commands_of(rows), set(results["invocation_id"].to_pylist())
+    rows = read_rows(source, "dbt_invocations", COMMAND_COLUMNS, missing=missing)
+    commands = commands_of(rows.to_pylist())
     by_id = {command.invocation_id: command for command in commands if command.invocation_id}
     with duckdb.connect(":memory:", config={"enable_external_access": "false"}) as engine:
-        _register_results(engine, source, commands, missing, skips)
+        engine.register("command_rows", rows.select(["invocation_id", "created_at"]))
+        _register_results(engine, source, commands, missing, skips, earlier)
+        if earlier is not None and not earlier.still_hold(engine, skips):
+            return None
+        with_results = _with_results(engine, commands, earlier)
         latest = datetime.max if as_of is None else as_of + _CLOCKS
         past = [command for command in commands if command.at <= latest]
         lists = read_lists(engine, past, as_of)
@@ -76,23 +103,28 @@ def dbt_conditions(
             *_of_invocations(commands, with_results),
         ]
         good_at = {**_good_at(engine), **_newest(past, with_results, unmarked)}
+        next_earlier = reduced(engine, past, with_results, skips, as_of, earlier) if as_of is not None else None
     ordered = sorted(found, key=lambda condition: (condition.started_at, condition.key))
     seen_at = {condition.condition_id: row["seen_at"] for condition, row in of_rows}
-    return DbtConditions(tuple(ordered), good_at, lists, seen_at)
+    return DbtConditions(tuple(ordered), good_at, lists, seen_at, next_earlier)
 
 
 def _register_results(
     engine: duckdb.DuckDBPyConnection,
     source: Source,
     commands: Sequence[Command],
-    missing: list[str] | None,
+    missing: list[str],
     skips: Collection[str],
+    earlier: EarlierResults | None,
 ) -> None:
     """Make the table ``leveled``: each result of a test, a run or a freshness check; and ``commands``."""
     import pyarrow as pa
 
     def read(table: str, columns: Sequence[str]) -> pa.Table:
-        return read_rows(source, table, columns, missing=None if table == "dbt_invocations" else missing)
+        if table not in RESULT_TABLES or earlier is None:
+            return read_rows(source, table, columns, missing=None if table == "dbt_invocations" else missing)
+        later = read_rows(source, table, columns, since=earlier.until, missing=missing)
+        return pa.concat_tables([earlier.rows(table, columns), later])
 
     parts = {"status": status_sql("status"), "level": level_sql("status"), "rank": rank_sql("status")}
     artifacts = {table: read(table, (*PLACE_COLUMNS, ARTIFACTS[table])) for table in PLACED}
@@ -108,6 +140,18 @@ def _register_results(
     ahead = pa.array(known.values(), pa.duration("us"))
     engine.register("commands", pa.table({"invocation_id": pa.array(known, pa.string()), "ahead": ahead}))
     engine.execute(f"CREATE TABLE leveled AS {EXECUTIONS_SQL}{_sql('dbt_results').format(**parts)}")
+
+
+def _with_results(
+    engine: duckdb.DuckDBPyConnection, commands: Iterable[Command], earlier: EarlierResults | None
+) -> set[str | None]:
+    """Return the commands that recorded results of nodes."""
+    read = {name for (name,) in engine.sql("SELECT DISTINCT invocation_id FROM dbt_run_results").fetchall()}
+    if earlier is None:
+        return read
+    empty = set(earlier.tables["empty"]["invocation_id"].to_pylist())
+    known = (each for each in commands if each.is_building and each.at + each.ahead < earlier.until)
+    return read | {each.invocation_id for each in known if each.invocation_id and each.invocation_id not in empty}
 
 
 def _rows_of_results(engine: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
@@ -187,7 +231,7 @@ def _newest(
     found: dict[ConditionKey, datetime] = {}
     for command in commands:
         found["invocation", f"job {command.job}", PROJECT] = command.at
-        if command.invocation_id in with_results:
+        if command.is_building and command.invocation_id in with_results:
             found["invocation", f"dbt {command.name}", PROJECT] = command.at
     if times := [*(command.at for command in commands), *unmarked]:
         found["invocation", "silence", PROJECT] = max(times)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from airflow_provider_elementary.incidents.conditions import NO_LONGER_EXPECTED, PROJECT, REMOVED, Condition
+from airflow_provider_elementary.incidents.earlier_results import EarlierResults
 from airflow_provider_elementary.incidents.removed import ProjectLists
 from airflow_provider_elementary.incidents.silence import NOT_CHECKED, RETIRED, SILENT
 
@@ -26,12 +27,14 @@ class DbtConditions:
     :param good_at: when the newest good evidence was made, by the key of the conditions that it ends.
     :param lists: what the dbt project lists.
     :param seen_at: when each result came that a condition of results is of, by the condition's id, the oldest first.
+    :param earlier: the earlier results, for the next run; None where it has to read all.
     """
 
     conditions: tuple[Condition, ...]
     good_at: Mapping[ConditionKey, datetime]
     lists: ProjectLists
     seen_at: Mapping[str, Sequence[datetime]]
+    earlier: EarlierResults | None = None
 
     def since(self, before: Iterable[Condition]) -> list[Condition]:
         """Return the conditions, and the ends of those that were known and whose first evidence was deleted since.

@@ -23,6 +23,7 @@ from airflow_provider_elementary.incidents.answer_effects import feedback_of_ans
 from airflow_provider_elementary.incidents.current import read_conditions_of
 from airflow_provider_elementary.incidents.dbt_evidence import DbtConditions
 from airflow_provider_elementary.incidents.enrich import enrich
+from airflow_provider_elementary.incidents.store_results import load_earlier_results
 from airflow_provider_elementary.project.lineage import Lineage, read_lineage
 from airflow_provider_elementary.snapshots.repository import Repository
 from airflow_provider_elementary.storage.records.answer_log import read_answers
@@ -225,10 +226,20 @@ def lineage_of(repository: Repository, origin: Mapping[str, Any]) -> Lineage:
     return Lineage()
 
 
-def dbt_conditions_of(repository: Repository, origin: Mapping[str, Any]) -> DbtConditions | None:
-    """Read the conditions of dbt's results in the snapshot that metrics were computed from; None without one."""
-    snapshot_id = origin.get("snapshot_id")
-    return read_conditions_of(repository.shared_source(snapshot_id)) if snapshot_id else None
+def dbt_conditions_of(
+    repository: Repository, origin: Mapping[str, Any], *, series: str, run_key: str
+) -> DbtConditions | None:
+    """Read the conditions of dbt's results in the snapshot that metrics were computed from; None without one.
+
+    Of the results, those are read that are newer than what the run before saved with its incidents.
+
+    :param series: identifies the incidents across runs, as the ids of a DAG and a task.
+    :param run_key: identifies the run.
+    """
+    if not (snapshot_id := origin.get("snapshot_id")):
+        return None
+    source = repository.shared_source(snapshot_id)
+    return read_conditions_of(source, load_earlier_results(repository, source.manifest, series, run_key))
 
 
 def read_verdicts(repository: Repository, keys: Sequence[str]) -> pa.Table:

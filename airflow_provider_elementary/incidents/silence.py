@@ -171,7 +171,11 @@ def silence_conditions(
             if not _ran(times, gap):
                 # Then dbt as a whole is silent.
                 continue
-            recent = [each.invocation_id for each in own if each.invocation_id and _is_recent(each.at, gap.last)]
+            recent = [
+                each.invocation_id
+                for each in own
+                if each.invocation_id and usual_since(gap.last) <= each.at <= gap.last
+            ]
             moved_at = built_elsewhere(recent, gap.last)
             if moved_at is not None and moved_at < gap.until:
                 gap = replace(gap, until=moved_at, is_over=True)
@@ -237,5 +241,6 @@ def _ran(times: Sequence[datetime], gap: Gap) -> bool:
     return following < len(times) and gap.until - times[following] > _SHORTEST
 
 
-def _is_recent(at: datetime, last: datetime) -> bool:
-    return before(last, _USUAL) <= at <= last
+def usual_since(last: datetime) -> datetime:
+    """Return from when on what a job did before a time says what it usually does."""
+    return before(last, _USUAL)

@@ -106,6 +106,7 @@ def update_incidents(
     :param now: UTC without a zone, to notice that a sync is overdue.
     """
     from airflow_provider_elementary.incidents.current import current_conditions
+    from airflow_provider_elementary.incidents.store_results import facts_of
 
     number, lost = recorded_result(repository, "incidents", series, anchor)
     before: list[Incident] | None = None
@@ -121,7 +122,11 @@ def update_incidents(
     losses = [each for each in (lost, lost_answers(repository, recorded)) if each is not None]
     of_store = store_conditions(repository, known, now or utc_now())
     current = [*current_conditions(verdicts, lineage, of_dbt, known), *of_store]
+    parameters: dict[str, Any] = {}
+    earlier = of_dbt.earlier if of_dbt is not None else None
     if snapshot_id := origin.get("snapshot_id"):
+        if earlier is not None:
+            parameters["results"] = facts_of(earlier, repository.shared_source(snapshot_id).manifest)
         # The page imports this module, and follows no code.
         from airflow_provider_elementary.incidents.origins import with_origins
 
@@ -138,7 +143,9 @@ def update_incidents(
         parameters={
             "before": previous.key if previous else None,
             "answers": asdict(given.place) if given.place is not None else None,
+            **parameters,
         },
+        state=earlier.to_table() if earlier is not None else None,
         series=series,
         known=number,
     )

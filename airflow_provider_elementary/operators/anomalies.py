@@ -154,7 +154,7 @@ class ElementaryAnomalyOperator(ElementarySourceOperator):
             shards=templated_number(self, "shards"),
         )
         started = time.monotonic()
-        with self._open_metrics(options) as (rows, lineage, origin, configurations):
+        with self._open_metrics(context, options) as (rows, lineage, origin, configurations):
             evaluation = evaluate_and_store(
                 self.repository,
                 rows,
@@ -172,7 +172,7 @@ class ElementaryAnomalyOperator(ElementarySourceOperator):
 
     @contextmanager
     def _open_metrics(
-        self, options: EvaluationOptions
+        self, context: Context, options: EvaluationOptions
     ) -> Iterator[tuple[MetricRows, Lineage, Mapping[str, Any], pa.Table | None]]:
         from airflow_provider_elementary.anomalies.elementary.configured_tests import read_test_configurations
         from airflow_provider_elementary.anomalies.stored_metrics import MetricRows
@@ -183,7 +183,9 @@ class ElementaryAnomalyOperator(ElementarySourceOperator):
 
         if self.metrics:
             rows, lineage, origin, configurations = open_metrics(self.repository, self.metrics, options)
-            self._of_dbt = dbt_conditions_of(self.repository, origin)
+            self._of_dbt = dbt_conditions_of(
+                self.repository, origin, series=task_series(context), run_key=run_key(context)
+            )
             yield rows, lineage, origin, configurations
         else:
             with self.open_source() as (source, origin):

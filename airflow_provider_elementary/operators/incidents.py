@@ -62,7 +62,7 @@ class ElementaryIncidentOperator(ElementaryStoreOperator):
             given = [self.verdicts] if isinstance(self.verdicts, Mapping) else list(self.verdicts)
             keys, origin = [shard["verdicts"] for shard in given], given[0]["origin"] if given else {}
             verdicts, lineage = read_verdicts(self.repository, keys), lineage_of(self.repository, origin)
-            of_dbt = dbt_conditions_of(self.repository, origin)
+            of_dbt = dbt_conditions_of(self.repository, origin, series=task_series(context), run_key=run_key(context))
             incidents, lost = track_and_store_incidents(self, context, verdicts, keys, lineage, of_dbt, origin)
             self.summary = {"store": self.repository.uri, "verdicts": keys, **incidents}
             require_no_loss(context, lost, self.summary)

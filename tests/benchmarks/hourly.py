@@ -127,8 +127,8 @@ def _measure_one(folder: Path, task: str, moment: datetime, key: str) -> None:
         options = EvaluationOptions(method="robust" if task == "robust" else "elementary")
         with repository.one_task(f"dag/{task}"):
             rows, lineage, origin, configurations = open_metrics(repository, key, options)
-            of_dbt = dbt_conditions_of(repository, origin)
             given: dict[str, Any] = {"series": f"dag/{task}", "run_key": f"{moment}/{task}", "origin": origin}
+            of_dbt = dbt_conditions_of(repository, **given)
             found = evaluate_and_store(repository, rows, lineage, options, **given, configurations=configurations)
             tracked = update_incidents(repository, found.verdicts, lineage, of_dbt, **given)
             del given["series"]

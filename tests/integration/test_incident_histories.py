@@ -88,8 +88,9 @@ class Shop:
         origin = {"snapshot_id": repository.latest().snapshot_id}
         with compute_metrics(repository.source()) as metrics:
             verdicts = score_recent(metrics, method="elementary", days=60, parameters={}).verdicts
-        lineage, of_dbt = lineage_of(repository, origin), dbt_conditions_of(repository, origin)
-        facts: Any = {"series": "tasks", "run_key": str(now), "now": now}
+        run: Any = {"series": "tasks", "run_key": str(now)}
+        lineage, of_dbt = lineage_of(repository, origin), dbt_conditions_of(repository, origin, **run)
+        facts = {**run, "now": now}
         found = update_incidents(repository, enrich(verdicts, lineage), lineage, of_dbt, origin=origin, **facts)
         send_alerts(repository, found.key, {"mail": AlertFilter()}, self._send, **facts, url_of=lambda _: "")
         return _by_subject(found)

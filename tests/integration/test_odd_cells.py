@@ -136,7 +136,8 @@ def _sync(warehouse: Path, repository: Repository, run: str) -> None:
                 origin=origin,
                 configurations=configurations,
             )
-        verdicts, of_dbt = read_verdicts(repository, [found.key or ""]), dbt_conditions_of(repository, origin)
+        verdicts = read_verdicts(repository, [found.key or ""])
+        of_dbt = dbt_conditions_of(repository, origin, series="all", run_key=key)
         update_incidents(repository, verdicts, lineage, of_dbt, series="all", run_key=key, origin=origin)
 
 

@@ -44,7 +44,7 @@ END = datetime(2026, 11, 28)
 #: Maintenance merges six increments: so there are runs before it and after it.
 HOURS = 8
 #: The most that a task asks for; the anomalies task for verdicts, incidents and the page's summary together.
-MOST = {"metrics": 35, "elementary": 42, "robust": 55}
+MOST = {"metrics": 35, "elementary": 44, "robust": 57}
 
 
 @dataclass
@@ -109,8 +109,8 @@ class Hours:
         run, before = f"{self.now}/{method}", self.anchors.setdefault(method, {})
         options = EvaluationOptions(method=method)
         rows, lineage, origin, configurations = open_metrics(repository, self.metrics, options)
-        of_dbt = dbt_conditions_of(repository, origin)
         common: dict[str, Any] = {"series": f"dag/{method}", "run_key": run, "origin": origin}
+        of_dbt = dbt_conditions_of(repository, **common)
         found = evaluate_and_store(
             repository, rows, lineage, options, **common, configurations=configurations, before=before
         )

@@ -155,7 +155,7 @@ def add_incidents(repository: Repository, run_key: str = "incidents", *, with_su
     newest, origin = latest_result(repository, "verdicts"), {"snapshot_id": repository.latest().snapshot_id}
     assert newest is not None
     verdicts = read_verdicts(repository, [newest.key])
-    lineage, of_dbt = lineage_of(repository, origin), dbt_conditions_of(repository, origin)
+    lineage, of_dbt = lineage_of(repository, origin), dbt_conditions_of(repository, origin, series="", run_key=run_key)
     tracked = update_incidents(repository, verdicts, lineage, of_dbt, series="", run_key=run_key, origin=origin)
     if with_summary:
         write_summary(repository, tracked, verdicts, [newest.key], run_key=run_key, origin=origin)

@@ -7,15 +7,16 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from airflow_provider_elementary.elementary_schema import TABLES
 from airflow_provider_elementary.exceptions import UnknownTableError
-from airflow_provider_elementary.source import catalog_table, select_columns
+from airflow_provider_elementary.source import catalog_table, require_watermark, select_columns
 
 
 @dataclass(frozen=True)
 class TableSource:
-    """Tables that are held as they are given; ``since`` and ``until`` are not for it."""
+    """Tables that are held as they are given."""
 
     held: Mapping[str, pa.Table]
 
@@ -36,7 +37,11 @@ class TableSource:
         until: datetime | None = None,
     ) -> pa.RecordBatchReader:
         names = select_columns(catalog_table(table), self.schema(table).names, columns)
-        return self.held[table].select(names).to_reader()
+        held = self.held[table]
+        for moment, is_within in ((since, pc.greater_equal), (until, pc.less)):
+            if moment is not None:
+                held = held.filter(is_within(held[require_watermark(catalog_table(table))], pa.scalar(moment)))
+        return held.select(names).to_reader()
 
     def without(self, table: str, *columns: str) -> TableSource:
         """The same source as a policy would leave it: without a table, or without some of its columns."""

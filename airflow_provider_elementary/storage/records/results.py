@@ -29,7 +29,7 @@ from airflow_provider_elementary.storage.layout import (
     shared_files,
 )
 from airflow_provider_elementary.storage.open_store import OpenStore
-from airflow_provider_elementary.storage.records.result_document import RESULT, Result, ResultFile, ResultKind
+from airflow_provider_elementary.storage.records.result_document import RESULT, STATE, Result, ResultFile, ResultKind
 from airflow_provider_elementary.storage.records.result_files import (
     ResultNames,
     read_files,
@@ -62,6 +62,7 @@ def write_result(
     parameters: Mapping[str, Any],
     series: str = "",
     known: int = 0,
+    state: pa.Table | None = None,
 ) -> Result:
     """Encrypt rows with a ``column_name`` as Aggregated metrics and those without as Table metrics.
 
@@ -76,11 +77,22 @@ def write_result(
     :param parameters: how it was computed.
     :param series: what this is the newest result of, for :func:`previous_result` of the next run.
     :param known: a number that the series had, as :func:`recorded_result` returns it.
+    :param state: what the next run continues with, of the category Run results; it is left out where the keys have no
+        master key of it.
     """
     opened.documents.require_signer()
     data_keys = {category: opened.keys.new_data_key(category, Purpose.RESULT) for category in _CATEGORIES}
     names = ResultNames(kind, series, run_key)
     files = write_rows(opened, names, rows, rows.schema, data_keys, always=_CATEGORIES)
+    if state is not None:
+        try:
+            data_keys[STATE] = opened.keys.new_data_key(STATE, Purpose.RESULT)
+        except KeyUnavailableError as error:
+            log.warning("the next run reads everything: %s", error)
+        else:
+            files += write_rows(
+                opened, names, state.to_batches(), state.schema, data_keys, category=STATE, always=[STATE]
+            )
     return commit_result(opened, names, files, data_keys, origin=origin, parameters=parameters, known=known)
 
 

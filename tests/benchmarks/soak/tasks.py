@@ -159,7 +159,7 @@ class Places:
             repository,
             evaluation.verdicts,
             lineage_of(repository, of_metrics),
-            dbt_conditions_of(repository, of_metrics),
+            dbt_conditions_of(repository, of_metrics, series="soak/anomalies", run_key=run_key),
             series="soak/anomalies",
             run_key=run_key,
             origin=of_metrics,

@@ -1,0 +1,207 @@
+"""Reduces the results before a time to those that conditions depend on."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+from airflow_provider_elementary.elementary_schema.nodes import TEST_PARENTS_SQL, places_sql
+from airflow_provider_elementary.elementary_schema.statuses import level_sql, rank_sql
+from airflow_provider_elementary.incidents.dbt_commands import Command
+from airflow_provider_elementary.incidents.silence import find_gaps, usual_since
+from airflow_provider_elementary.project.executions import EXECUTIONS_SQL, PLACED
+from airflow_provider_elementary.source import arrow_schema, catalog_table
+
+if TYPE_CHECKING:
+    import duckdb
+    import pyarrow as pa
+
+#: The tables of results, and the column that names what a row is about.
+RESULT_TABLES: Mapping[str, str] = {
+    "elementary_test_results": "test_unique_id",
+    "dbt_run_results": "unique_id",
+    "dbt_source_freshness_results": "unique_id",
+}
+#: Results of the newest days are read again by each run: what comes later than they did is found among them.
+_READ_AGAIN = timedelta(days=3)
+
+# Which table a node has follows from its rows in the artifacts and from the names that results give; of several
+# candidates also from when they were written.
+_PLACES_SQL = f"""
+WITH {TEST_PARENTS_SQL},
+acted AS (SELECT NULL::VARCHAR AS unique_id, NULL::VARCHAR AS invocation_id WHERE false),
+{places_sql(PLACED)},
+counted AS (SELECT *, count(*) OVER (PARTITION BY unique_id) AS tables FROM candidates)
+SELECT unique_id, string_agg(
+    concat_ws('|', database, schema, full_table_name, CASE WHEN tables > 1 THEN concat(origin, generated_at) END), ';'
+    ORDER BY database, schema, full_table_name
+) AS place FROM counted GROUP BY unique_id
+UNION ALL SELECT concat('parent of ', unique_id), parent FROM parents
+UNION ALL SELECT '', string_agg(target, ';' ORDER BY target)
+FROM (SELECT concat_ws('|', target_database, target_schema) AS target FROM targets)
+"""  # noqa: S608 - constants
+
+
+@dataclass(frozen=True)
+class EarlierResults:
+    """The results before a time that conditions depend on.
+
+    :param until: the time, by the watermark of results; all that is dated from it on is read.
+    :param tables: by table of results, their rows; ``places`` says which table each node had, and ``empty`` which dbt
+        commands recorded no result.
+    :param settings: a hash of what else the choice depended on.
+    """
+
+    until: datetime
+    tables: Mapping[str, pa.Table]
+    settings: str
+
+    def rows(self, table: str, columns: Sequence[str]) -> pa.Table:
+        """Return columns of the rows of a table of results."""
+        return self.tables[table].select(list(columns)).cast(arrow_schema(catalog_table(table), columns))
+
+    def to_table(self) -> pa.Table:
+        """Return all tables as one; ``part`` names the table of a row."""
+        import pyarrow as pa
+
+        parts = [
+            found.append_column("part", pa.repeat(name, found.num_rows).cast(pa.string()))
+            for name, found in self.tables.items()
+        ]
+        return pa.concat_tables(parts, promote_options="default")
+
+    @classmethod
+    def of_table(cls, until: datetime, settings: str, stored: pa.Table) -> EarlierResults:
+        """Return what :meth:`to_table` returned as one table."""
+        import pyarrow.compute as pc
+
+        tables = {name: stored.filter(pc.equal(stored["part"], name)) for name in (*RESULT_TABLES, "places", "empty")}
+        return cls(until, tables, settings)
+
+    def still_hold(self, engine: duckdb.DuckDBPyConnection, skips: Collection[str]) -> bool:
+        """Return whether all results would still be reduced to these, and none came to an older command.
+
+        :param engine: holds these and the results since, as :func:`reduced` says.
+        :param skips: the ids of which a skipped result is a condition.
+        """
+        if self.settings != _settings(skips):
+            return False
+        straddling = f"SELECT count(*) FROM ({_SPANS_SQL}) WHERE first < $until AND last >= $until"  # noqa: S608
+        if engine.execute(straddling, {"until": self.until}).fetchall()[0][0]:
+            return False
+        known = dict(zip(*(self.tables["places"][name].to_pylist() for name in ("unique_id", "place")), strict=True))
+        now = dict(engine.sql(_PLACES_SQL).fetchall())
+        ids = {
+            unique_id
+            for table, column in RESULT_TABLES.items()
+            for name in {column, "model_unique_id"} & {*self.tables[table].schema.names}
+            for unique_id in self.tables[table][name].unique().to_pylist()
+        }
+        ids |= {parent for name in tuple(ids) if (parent := known.get(f"parent of {name}"))}
+        return all(known.get(key) == now.get(key) for name in ids for key in (name, f"parent of {name}")) and (
+            known.get("") == now.get("")
+        )
+
+
+#: When the first and the last row of each dbt command was written.
+_SPANS_SQL = f"""
+SELECT min(created_at) AS first, max(created_at) AS last FROM ({
+    " UNION ALL ".join(f"SELECT invocation_id, created_at FROM {name}" for name in (*RESULT_TABLES, "command_rows"))
+}) GROUP BY coalesce(invocation_id, created_at::VARCHAR)
+"""  # noqa: S608 - constants
+
+
+def reduced(
+    engine: duckdb.DuckDBPyConnection,
+    commands: Sequence[Command],
+    with_results: Collection[str | None],
+    skips: Collection[str],
+    as_of: datetime,
+    before: EarlierResults | None,
+) -> EarlierResults | None:
+    """Return the earlier results for the next run; None where results have no time.
+
+    No dbt command has rows before their end and after it.
+
+    :param engine: holds the tables of results, ``command_rows``, ``commands``, the artifacts, and ``leveled``.
+    :param commands: the oldest first, up to ``as_of``.
+    :param with_results: the commands that recorded results.
+    :param skips: the ids of which a skipped result is a condition.
+    :param as_of: the moment that the source is of, UTC.
+    :param before: what the results that were read continue; None where all were read.
+    """
+    import pyarrow as pa
+
+    undated = " + ".join(
+        f"(SELECT count(*) FROM {name} WHERE created_at IS NULL)"  # noqa: S608 - constants
+        for name in RESULT_TABLES
+    )
+    if engine.sql(f"SELECT {undated}").fetchall()[0][0]:
+        return None
+    latest = as_of - _READ_AGAIN
+    quiet = f"""
+    WITH ordered AS (
+        SELECT first, max(last) OVER (ORDER BY first, last ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS earlier
+        FROM ({_SPANS_SQL})
+    )
+    SELECT max(first) FROM ordered WHERE first <= $latest AND (earlier IS NULL OR earlier < first)
+    """  # noqa: S608 - constants
+    found = engine.execute(quiet, {"latest": latest}).fetchall()[0][0]
+    times = [at for at in (found, before.until if before is not None else None) if at is not None]
+    if not times:
+        return None
+    until = max(times)
+    of_jobs = [command for command in commands if command.job and command.invocation_id]
+    names = ("invocation_id", "job", "ran_at")
+    of_each = [(command.invocation_id, command.job, command.at) for command in of_jobs]
+    types = (pa.string(), pa.string(), pa.timestamp("us"))
+    engine.register("jobs", _table(names, types, of_each))
+    gaps = [(job, last, usual_since(last)) for job, last in _last_runs(of_jobs, as_of)]
+    engine.register("gaps", _table(("job", "last", "since"), (pa.string(), *[pa.timestamp("us")] * 2), gaps))
+    query = files(__package__).joinpath("earlier_results.sql").read_text()
+    engine.register("needed", engine.sql(query, params={"until": until}).to_arrow_table())
+    tables = {
+        name: engine.sql(
+            f"SELECT * FROM {name} AS r WHERE created_at < $until AND (invocation_id IS NULL OR "  # noqa: S608
+            f"({column}, invocation_id) IN (SELECT (subject, invocation_id) FROM needed))",
+            params={"until": until},
+        ).to_arrow_table()
+        for name, column in RESULT_TABLES.items()
+    }
+    places = engine.sql(_PLACES_SQL).to_arrow_table()
+    empty = [
+        command.invocation_id
+        for command in commands
+        if command.is_building and command.at + command.ahead < until and command.invocation_id not in with_results
+    ]
+    tables |= {"places": places, "empty": pa.table({"invocation_id": pa.array(empty, pa.string())})}
+    return EarlierResults(until, tables, _settings(skips))
+
+
+def _last_runs(commands: Sequence[Command], as_of: datetime) -> Iterator[tuple[str, datetime]]:
+    """Yield when each job ran last, and when before each time in which it did not run."""
+    jobs: dict[str, set[datetime]] = {}
+    for command in commands:
+        jobs.setdefault(command.job or "", set()).add(command.at)
+    for job, own in jobs.items():
+        times = sorted(own)
+        yield from ((job, last) for last in {times[-1], *(gap.last for gap in find_gaps(times, as_of))})
+
+
+def _settings(skips: Collection[str]) -> str:
+    """Return a hash of what says which results there are and which of them are good."""
+    sql = [files(__package__).joinpath(name).read_text() for name in ("dbt_results.sql", "earlier_results.sql")]
+    text = json.dumps([EXECUTIONS_SQL, *sql, level_sql("status"), rank_sql("status"), sorted(skips)])
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _table(names: Sequence[str], types: Sequence[pa.DataType], rows: Sequence[Sequence[object]]) -> pa.Table:
+    import pyarrow as pa
+
+    columns = list(zip(*rows, strict=True)) or [()] * len(names)
+    return pa.table([pa.array(column, kind) for column, kind in zip(columns, types, strict=True)], list(names))

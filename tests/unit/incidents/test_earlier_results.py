@@ -1,0 +1,193 @@
+"""Results of the newest days with the earlier ones that a run kept say what all results say."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+
+from airflow_provider_elementary.incidents.conditions import Condition
+from airflow_provider_elementary.incidents.dbt_conditions import dbt_conditions
+from airflow_provider_elementary.incidents.dbt_evidence import DbtConditions
+from airflow_provider_elementary.incidents.earlier_results import RESULT_TABLES, EarlierResults
+from tests.support.datasets import world_a
+from tests.support.dbt_project import MONDAY, project, rows_table
+from tests.support.table_source import TableSource
+
+EVENTS = (*RESULT_TABLES, "dbt_invocations")
+MODELS = ("orders", "payments", "customers")
+TESTS = tuple(f"test.shop.{name}" for name in ("not_null", "unique", "positive", "anomalies", "singular"))
+
+
+class ReadSince(TableSource):
+    """Notes from when on tables of results were read."""
+
+    def read(self, table: str, **given: Any) -> pa.RecordBatchReader:
+        if table == "dbt_run_results":
+            since.append(given.get("since"))
+        return super().read(table, **given)
+
+
+since: list[datetime | None] = []
+
+
+def compare(
+    held: dict[str, pa.Table], as_of: datetime, earlier: EarlierResults | None
+) -> tuple[DbtConditions, DbtConditions]:
+    """Return what the newest results say with the earlier ones, and what all say, after a check that it is the same."""
+    since.clear()
+    found, every = (
+        dbt_conditions(ReadSince(held), as_of=as_of, earlier=earlier),
+        dbt_conditions(TableSource(held), as_of=as_of),
+    )
+    assert found.conditions == every.conditions
+    assert found.seen_at == every.seen_at
+    assert found.good_at == every.good_at
+    assert found.lists == every.lists
+    return found, every
+
+
+class RandomProject:
+    """What dbt writes hour by hour, where tests fail, recover, flap, leave and return, and jobs are missed."""
+
+    def __init__(self, seed: int, hours_apart: int) -> None:
+        self.random = random.Random(seed)  # noqa: S311 - no secret
+        self.hours_apart = hours_apart
+        self.rows: dict[str, list[dict[str, Any]]] = {name: [] for name in EVENTS}
+        self.failing: dict[str, float] = {}
+        self.listed = set(TESTS)
+        self.silent_until = -1
+        self.oldest = MONDAY
+        self.held_back: list[tuple[int, str, dict[str, Any]]] = []
+
+    def hour(self, number: int) -> None:
+        """Write what dbt writes in one hour."""
+        chance = self.random.random
+        now = MONDAY + timedelta(hours=number)
+        self.oldest = now
+        for due, table, row in self.held_back:
+            if due == number:
+                self.rows[table].append(row)
+                self.oldest = min(self.oldest, row["created_at"])
+        if chance() < 0.004:
+            self.silent_until = number + self.random.randrange(10, 120)
+        if chance() < 0.02:
+            self.listed ^= {self.random.choice(TESTS)}
+        if number < self.silent_until or number % self.hours_apart:
+            return
+        for job in ("hourly", "nightly"):
+            if (job == "nightly" and now.hour != 2) or chance() < 0.03:
+                continue
+            self._run(f"{job}-{number}", job, now, is_marked=chance() > 0.05, is_empty=chance() < 0.03)
+            if chance() < 0.03:
+                self._run(f"{job}-{number}-again", job, now + timedelta(minutes=20), is_marked=True, is_empty=False)
+
+    def _run(self, name: str, job: str, now: datetime, *, is_marked: bool, is_empty: bool) -> None:
+        written: list[tuple[str, dict[str, Any]]] = []
+        if not is_empty:
+            at = now + timedelta(minutes=5)
+            facts = {"invocation_id": name, "created_at": at}
+            for model in MODELS if job == "hourly" else MODELS[:1]:
+                row = {"model_execution_id": f"{name}.{model}", "unique_id": f"model.shop.{model}", "name": model}
+                written.append(
+                    ("dbt_run_results", {**facts, **row, "resource_type": "model", "status": self._status(model)})
+                )
+            for test in sorted(self.listed):
+                status = self._status(test)
+                for column in ("a", "b") if test.endswith("anomalies") else ("a",):
+                    row = {"test_execution_id": f"{name}.{test}", "test_unique_id": test, "column_name": column}
+                    table = {} if test.endswith("singular") else {"table_name": "orders", "database_name": "shop"}
+                    row |= {"schema_name": "core", "test_name": test[10:], "test_short_name": test[10:], **table}
+                    status = status if column == "a" else "pass"
+                    written.append(("elementary_test_results", {**facts, **row, "status": status, "detected_at": at}))
+                run = {"model_execution_id": f"{name}.{test}.run", "unique_id": test, "resource_type": "test"}
+                written.append(("dbt_run_results", {**facts, **run, "status": status}))
+            if now.hour % 6 == 0 and self.random.random() > 0.05:
+                check = {"unique_id": "source.shop.raw", "status": self._status("source")}
+                written.append(("dbt_source_freshness_results", {**facts, **check}))
+        if is_marked:
+            scope = {"project_name": "shop", "target_database": "shop", "target_schema": "core"}
+            row = {"invocation_id": name, "created_at": now + timedelta(minutes=6), "command": "build", "job_name": job}
+            written.append(("dbt_invocations", {**row, **scope}))
+        for table, row in written:
+            self.rows[table].append(row)
+        if written and self.random.random() < 0.02:
+            # A result that is written late, with the time at which it was made.
+            table, row = self.random.choice(written)
+            self.rows[table].remove(row)
+            self.held_back.append(
+                (int((now - MONDAY).total_seconds() / 3600) + self.random.randrange(1, 90), table, row)
+            )
+
+    def _status(self, name: str) -> str:
+        chance = self.random.random()
+        self.failing[name] = 0.85 if self.failing.get(name, 0.0) > chance else self.random.choice((0.02, 0.02, 0.3))
+        if self.random.random() < 0.05:
+            return "skipped"
+        if self.failing[name] == 0.85:
+            return self.random.choice(("fail", "error", "warn"))
+        return "pass" if name in TESTS else "success"
+
+    def held(self) -> dict[str, pa.Table]:
+        """Return all tables as they are."""
+        stamp = f"{MONDAY:%Y-%m-%d %H:%M:%S}"
+        tests = [{"unique_id": name, "generated_at": stamp, "name": name[10:]} for name in sorted(self.listed)]
+        tests = [{**row, "parent_model_unique_id": "model.shop.orders"} for row in tests]
+        tables = {name: rows_table(name, rows) for name, rows in {**self.rows, "dbt_tests": tests}.items()}
+        return {**project().held, **tables}
+
+
+def runs(written: RandomProject, hours: int, every: int) -> Iterator[tuple[datetime, dict[str, pa.Table], datetime]]:
+    """Yield the moment of each run, the tables, and the oldest time of what came since the run before."""
+    oldest = MONDAY
+    for number in range(hours):
+        written.hour(number)
+        oldest = min(oldest, written.oldest) if number % every else written.oldest
+        if number % every == every - 1:
+            yield MONDAY + timedelta(hours=number + 1), written.held(), oldest
+
+
+@pytest.mark.parametrize(("seed", "hours", "apart", "every"), [(1, 100, 1, 1), (2, 240, 4, 4), (3, 1080, 8, 24)])
+def test_after_each_run_the_newest_results_say_what_all_say(seed: int, hours: int, apart: int, every: int) -> None:
+    earlier: EarlierResults | None = None
+    known: list[Condition] = []
+    known_of_all: list[Condition] = []
+    read_all = 0
+    for as_of, held, oldest in runs(RandomProject(seed, apart), hours, every):
+        if earlier is not None and oldest < earlier.until:
+            # The store says so.
+            earlier = None
+        found, of_all = compare(held, as_of, earlier)
+        known, known_of_all, earlier = found.since(known), of_all.since(known_of_all), found.earlier
+        assert known == known_of_all
+        read_all += None in since
+
+    assert len(known) > 5
+    assert 0 < read_all < hours / every
+
+
+def test_the_newest_results_of_a_real_project_say_what_all_say_day_by_day(shared: Path) -> None:
+    world = world_a(shared)
+    first = pc.min(world["dbt_run_results"]["created_at"]).as_py()
+    earlier: EarlierResults | None = None
+    read_all = 0
+    for day in range(1, 71):
+        as_of = first.replace(hour=0, minute=0) + timedelta(days=day)
+        held = {
+            name: table.filter(pc.less(table["created_at"], pa.scalar(as_of))) if name in EVENTS else table
+            for name, table in world.items()
+        }
+        found, _ = compare(held, as_of, earlier)
+        earlier = found.earlier
+        read_all += None in since
+
+    assert earlier is not None
+    assert found.conditions
+    assert sum(table.num_rows for table in earlier.tables.values()) < 8_000
+    assert read_all < 10
