@@ -206,6 +206,18 @@ def public_sentence(verdict: Mapping[str, Any]) -> str:
     return str(verdict["reason"])
 
 
+def still_off_sentence(verdict: Mapping[str, Any]) -> str:
+    """Return a bucket that is not flagged, and not as expected either, as a sentence without raw values.
+
+    :param verdict: the columns of a verdict.
+    """
+    is_of_value = verdict["dimension"] is not None
+    subject = _table(verdict) if is_of_value else _subject(verdict)
+    what = f"a value of {verdict['dimension']}" if is_of_value else in_words(verdict["metric_name"])
+    when = _when(verdict["bucket_start"], verdict["bucket_end"])
+    return f"{subject}: {what} is not as expected {when}: {verdict['reason']}"
+
+
 def written_amount(metric: str, value: float | None) -> str:
     """Return a metric's value in its unit, as a person would write it: ``12,031``, ``31.7 %``, ``2 h 5 min``."""
     return "nothing" if value is None else _WRITTEN.get(family_of(metric), written_number)(value)

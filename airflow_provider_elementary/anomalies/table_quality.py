@@ -14,6 +14,7 @@ from airflow_provider_elementary.anomalies.explain import (
     RAW_VALUE_METRICS,
     is_still_off,
     public_sentence,
+    still_off_sentence,
     written_amount,
 )
 from airflow_provider_elementary.elementary_schema import METRIC_KEYS
@@ -73,8 +74,10 @@ def table_qualities(verdicts: pa.Table, limit: int) -> list[TableQuality]:
     scored = has_names(verdicts.filter(pc.is_valid(verdicts["score"])).select(names))
     scored = scored.append_column("is_still_off", is_still_off(scored["reason"]))
     newest: dict[tuple[Any, ...], dict[str, Any]] = {}
-    # Of the values of a dimension in one bucket, the anomalous one counts.
-    for row in scored.sort_by([("bucket_end", "ascending"), ("is_anomalous", "ascending")]).to_pylist():
+    scored = scored.append_column("size", pc.abs(scored["score"]))
+    # Of the values of a dimension in one bucket, the worst counts, in whatever order they come.
+    order = ("bucket_end", "is_anomalous", "is_still_off", "size")
+    for row in scored.sort_by([(name, "ascending") for name in order]).to_pylist():
         newest[tuple(row[name] for name in METRIC_KEYS)] = row
     by_table: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for row in newest.values():
@@ -106,7 +109,7 @@ def _check(row: Mapping[str, Any]) -> Check:
         success=is_fine,
         expected=None if is_raw else f"{low} to {high}",
         actual=None if is_raw else written_amount(metric, row["metric_value"]),
-        description=None if is_fine else public_sentence(row),
+        description=None if is_fine else (public_sentence if row["is_anomalous"] else still_off_sentence)(row),
         severity=None if is_fine else row.get("severity") or "warn",
     )
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -45,21 +45,15 @@ def anomaly_conditions(verdicts: pa.Table, lineage: Lineage, before: Iterable[Co
     for condition in before:
         if condition.kind == "anomaly":
             known[condition.key].append(condition)
-    of_interest = verdicts if known else _of_anomalous_tables(verdicts)
-    buckets, continuing = _buckets(of_interest), _continuing(of_interest)
-    newest = max((end for ends in buckets.values() for end in ends), default=None)
+    reported = _reported(verdicts if known else _of_anomalous_tables(verdicts))
+    newest = max((end for buckets in reported.values() for end in buckets), default=None)
     found: list[Condition] = []
-    for (table, column, metric, dimension), rows in buckets.items():
-        lasting = continuing.get((table, column, metric, dimension), frozenset())
+    for (table, column, metric, dimension), buckets in reported.items():
         subject = metric_subject(table, column, metric, dimension)
         severity = "high" if lineage.severity(table, metric, column) == "error" else "normal"
         past = known.pop(("anomaly", subject, _table(table, metric)), [])
-        as_expected = [end for end, anomalies in rows.items() if not anomalies and end not in lasting]
-        runs = [
-            _lasting(_condition(subject, severity, run, ended_at), lasting)
-            for run, ended_at in _runs(rows, frozenset(as_expected))
-        ]
-        found += _continued(past, runs, min(rows), as_expected, lasting)
+        runs = [_condition(subject, severity, run, ended_at) for run, ended_at in _runs(buckets)]
+        found += _continued(past, runs, buckets)
     for past in known.values():
         found += past
     found = [_no_longer_scored(condition, newest) for condition in found]
@@ -71,51 +65,67 @@ def _of_anomalous_tables(verdicts: pa.Table) -> pa.Table:
     return verdicts.filter(pc.is_in(verdicts["full_table_name"], value_set=tables))
 
 
-def _buckets(verdicts: pa.Table) -> dict[tuple[Any, ...], dict[datetime, list[_Row]]]:
-    """Return the scored and the anomalous buckets of each metric, oldest first, each with its anomalous rows."""
+@dataclass(frozen=True, slots=True)
+class _Bucket:
+    """A scored or anomalous bucket of a metric.
+
+    :ivar start: None where only the time of the run is known.
+    :ivar is_still_off: it is not flagged, and does not say that what was flagged is over.
+    :ivar anomalies: its anomalous rows.
+    """
+
+    start: datetime | None
+    is_still_off: bool
+    anomalies: list[_Row]
+
+    @property
+    def is_as_expected(self) -> bool:
+        return not (self.anomalies or self.is_still_off)
+
+
+#: The buckets that a run reports of one metric by their ends, oldest first.
+_Buckets = Mapping[datetime, _Bucket]
+
+
+def _reported(verdicts: pa.Table) -> dict[tuple[Any, ...], dict[datetime, _Bucket]]:
+    """Return the buckets of each metric."""
     is_anomalous = is_of_incident(verdicts)
     is_scored = pc.and_(pc.is_valid(verdicts["score"]), pc.is_valid(verdicts["bucket_end"]))
-    found: dict[tuple[Any, ...], dict[datetime, list[_Row]]] = defaultdict(dict)
+    found: dict[tuple[Any, ...], dict[datetime, _Bucket]] = defaultdict(dict)
     keys = [*METRIC_KEYS, "bucket_end"]
-    scored = verdicts.filter(pc.or_(is_scored, is_anomalous)).select(keys).group_by(keys).aggregate([])
-    ordered = scored.sort_by("bucket_end")
-    for table, *others, end in zip(*(ordered[name].to_pylist() for name in keys), strict=True):
+    rows = verdicts.select([*keys, "bucket_start"]).append_column("is_still_off", is_still_off(verdicts["reason"]))
+    scored = rows.filter(pc.or_(is_scored, is_anomalous)).group_by(keys)
+    buckets = scored.aggregate([("bucket_start", "min"), ("is_still_off", "any")]).sort_by("bucket_end")
+    names = (*keys, "bucket_start_min", "is_still_off_any")
+    for table, *others, end, start, is_off in zip(*(buckets[name].to_pylist() for name in names), strict=True):
         if table:
-            found[table, *others][end] = []
+            found[table, *others][end] = _Bucket(start, is_off, [])
     for row in verdicts.filter(is_anomalous).to_pylist():
-        found[tuple(row[name] for name in METRIC_KEYS)][row["bucket_end"]].append(row)
+        found[tuple(row[name] for name in METRIC_KEYS)][row["bucket_end"]].anomalies.append(row)
     return found
 
 
-def _continuing(verdicts: pa.Table) -> dict[tuple[Any, ...], frozenset[datetime]]:
-    """Return the ends of each metric's buckets that are not flagged, and do not say that what was flagged is over."""
-    found: dict[tuple[Any, ...], set[datetime]] = defaultdict(set)
-    rows = verdicts.filter(pc.and_(is_still_off(verdicts["reason"]), pc.is_valid(verdicts["bucket_end"])))
-    for row in rows.select([*METRIC_KEYS, "bucket_end"]).to_pylist():
-        found[tuple(row[name] for name in METRIC_KEYS)].add(row["bucket_end"])
-    return {key: frozenset(ends) for key, ends in found.items()}
+def _runs(buckets: _Buckets) -> list[tuple[dict[datetime, _Bucket], datetime | None]]:
+    """Return the runs of buckets that are not as expected, each with the end of the bucket that was so after it.
 
-
-def _runs(
-    rows: Mapping[datetime, Sequence[_Row]], as_expected: Collection[datetime]
-) -> list[tuple[list[Sequence[_Row]], datetime | None]]:
-    """Return the unbroken runs of anomalous buckets, each with the end of the bucket that was as expected after it."""
-    runs: list[tuple[list[Sequence[_Row]], datetime | None]] = []
-    current: list[Sequence[_Row]] = []
-    for end, anomalies in rows.items():
-        if anomalies:
-            current.append(anomalies)
-        elif current and end in as_expected:
+    A run begins with an anomalous bucket.
+    """
+    runs: list[tuple[dict[datetime, _Bucket], datetime | None]] = []
+    current: dict[datetime, _Bucket] = {}
+    for end, bucket in buckets.items():
+        if bucket.anomalies or (current and bucket.is_still_off):
+            current[end] = bucket
+        elif current:
             runs.append((current, end))
-            current = []
+            current = {}
     return [*runs, *([(current, None)] if current else [])]
 
 
-def _condition(subject: str, severity: Any, run: Sequence[Sequence[_Row]], ended_at: datetime | None) -> Condition:
-    every = [row for rows in run for row in rows]
+def _condition(subject: str, severity: Any, run: dict[datetime, _Bucket], ended_at: datetime | None) -> Condition:
+    every = [row for bucket in run.values() for row in bucket.anomalies]
     # The end decides between equal scores, so that the order of the rows does not.
     worst = min(every, key=lambda row: (-abs(row["score"] or 0), row["bucket_end"], str(row["reason"])))
-    first, last = run[0][0], run[-1][0]
+    first, last_seen = every[0], next(reversed(run))
     return Condition(
         kind="anomaly",
         subject=subject,
@@ -124,13 +134,13 @@ def _condition(subject: str, severity: Any, run: Sequence[Sequence[_Row]], ended
         family=metric_family(first["metric_name"], first["column_name"]),
         severity=severity,
         # A test without a timestamp column has only the time of its run.
-        started_at=min(row["bucket_start"] or row["bucket_end"] for row in run[0]),
-        last_seen=last["bucket_end"],
+        started_at=min(row["bucket_start"] or row["bucket_end"] for row in next(iter(run.values())).anomalies),
+        last_seen=last_seen,
         ended_at=ended_at,
         times=len(run),
         state=worst["kind"] or "anomalous",
         title=public_sentence(worst),
-        evidence=_evidence(len(run), last["bucket_end"]),
+        evidence=_evidence(len(run), last_seen),
     )
 
 
@@ -139,63 +149,69 @@ def _evidence(buckets: int, newest: datetime) -> str:
     return f"{counted} not as expected, the newest until {minute_in_utc(newest)}"
 
 
-def _lasting(condition: Condition, continuing: Collection[datetime]) -> Condition:
-    """Return a condition with the buckets that continue it and are not flagged again."""
-    before_end = condition.ended_at or datetime.max
-    later = [end for end in continuing if condition.last_seen < end < before_end]
-    if not later:
-        return condition
-    times, last_seen = condition.times + len(later), max(later)
-    return replace(condition, times=times, last_seen=last_seen, evidence=_evidence(times, last_seen))
-
-
 def _table(table: str, metric: str) -> str:
     return PROJECT if metric in PROJECT_METRICS else table
 
 
-def _continued(
-    past: Sequence[Condition],
-    runs: Sequence[Condition],
-    reported: datetime,
-    as_expected: Sequence[datetime],
-    continuing: Collection[datetime],
-) -> list[Condition]:
-    """Return the conditions of one metric: those of the previous run, ended or continued by the new buckets.
-
-    :param reported: the end of the first of the new buckets.
-    :param as_expected: the ends of those that were as expected, oldest first.
-    :param continuing: the ends of those that continue what was flagged.
-    """
-    found = [
-        condition
-        for condition in past
-        if condition.last_seen < reported or not condition.holds or condition.last_seen in continuing
-    ]
+def _continued(past: Sequence[Condition], runs: Sequence[Condition], buckets: _Buckets) -> list[Condition]:
+    """Return the conditions of one metric: those of the previous run, ended or continued by the new buckets."""
+    earlier = {known: _before(known, buckets) for known in past}
+    found: list[Condition] = []
     for run in runs:
-        same = next(
-            (known for known in past if known.started_at <= run.last_seen and _reaches(known, run, as_expected)), None
-        )
+        same = next((known for known, kept in earlier.items() if _is_continued(known, kept, run, buckets)), None)
         if same is None:
             found.append(run)
             continue
-        # The condition of the previous run holds what its buckets said before the new ones came.
-        found = [condition for condition in found if condition is not same]
-        earlier = same.started_at < run.started_at
-        found.append(replace(run, started_at=same.started_at, times=max(same.times, run.times)) if earlier else run)
-    return [_lasting(_ended(condition, as_expected), continuing) for condition in found]
+        kept = earlier.pop(same)
+        if kept.started_at < run.started_at:
+            between = [end for end in _still_off(buckets, kept) if end <= run.started_at]
+            times = kept.times + len(between) + run.times
+            evidence = _evidence(times, run.last_seen)
+            run = replace(run, started_at=kept.started_at, times=times, evidence=evidence)
+        found.append(run)
+    continued = [_ended(kept, buckets) if known.holds else known for known, kept in earlier.items()]
+    # Where no bucket is left, all were corrected.
+    return [*found, *(condition for condition in continued if condition.times)]
 
 
-def _reaches(known: Condition, run: Condition, as_expected: Sequence[datetime]) -> bool:
-    """Return whether no bucket between a known condition and a run of anomalous ones was as expected."""
-    return not any(known.last_seen < end <= run.started_at for end in as_expected) and (
-        known.ended_at is None or run.started_at < known.ended_at
+def _before(known: Condition, buckets: _Buckets) -> Condition:
+    """Return a condition of the previous run as the buckets made it that are not reported again."""
+    again = sum(known.started_at <= end <= known.last_seen for end in buckets)
+    if not again:
+        return known
+    end, first = next(iter(buckets.items()))
+    is_earlier = known.started_at < (first.start or end)
+    times = max(known.times - again, 1) if is_earlier else 0
+    last_seen = max(first.start, known.started_at) if first.start else known.started_at
+    return replace(known, last_seen=last_seen, times=times, evidence=_evidence(times, last_seen))
+
+
+def _still_off(buckets: _Buckets, condition: Condition) -> list[datetime]:
+    """Return the ends of the buckets after a condition's newest one that are still off."""
+    return [end for end, bucket in buckets.items() if bucket.is_still_off and end > condition.last_seen]
+
+
+def _is_continued(known: Condition, kept: Condition, run: Condition, buckets: _Buckets) -> bool:
+    """Return whether a run of buckets continues a known condition: none in between was as expected.
+
+    :param kept: the known condition without the buckets that are reported again.
+    """
+    if not known.started_at <= run.last_seen or (known.ended_at and known.ended_at <= run.started_at):
+        return False
+    # Of one whose first bucket is reported again, any bucket is evidence: it stays the same incident.
+    return (not kept.times and run.started_at < known.last_seen) or not any(
+        bucket.is_as_expected and kept.last_seen < end <= run.started_at for end, bucket in buckets.items()
     )
 
 
-def _ended(condition: Condition, as_expected: Sequence[datetime]) -> Condition:
-    if not condition.holds:
-        return condition
-    return replace(condition, ended_at=min((end for end in as_expected if end > condition.last_seen), default=None))
+def _ended(condition: Condition, buckets: _Buckets) -> Condition:
+    """Return a condition that held with the buckets after it that are still off, and its end where there is one."""
+    after = {end: bucket for end, bucket in buckets.items() if end > condition.last_seen}
+    ended_at = next((end for end, bucket in after.items() if bucket.is_as_expected), None)
+    more = [end for end in _still_off(buckets, condition) if ended_at is None or end < ended_at]
+    times, last_seen = condition.times + len(more), max(more, default=condition.last_seen)
+    evidence = _evidence(times, last_seen) if more else condition.evidence
+    return replace(condition, last_seen=last_seen, ended_at=ended_at, times=times, evidence=evidence)
 
 
 def _no_longer_scored(condition: Condition, newest: datetime | None) -> Condition:

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from itertools import permutations
+from typing import Any
+
+import pytest
+
 from airflow_provider_elementary.anomalies.table_quality import Check, TableQuality, table_qualities
 from tests.support.shop import CUSTOMERS, ORDERS, REVENUE, fine, verdict, verdicts
 
@@ -44,6 +49,41 @@ def test_an_anomalous_value_of_a_dimension_counts_before_others_of_the_bucket() 
     )
 
     assert [check.success for check in table_qualities(rows, 10)[0].checks] == [False]
+
+
+CONTINUES, MOVES = "continues as flagged before", "moves with 6 of 6 values of store, as their table does"
+
+
+@pytest.mark.parametrize("order", list(permutations("abc")))
+def test_the_worst_value_of_a_dimension_counts_in_whatever_order_they_come(order: tuple[str, ...]) -> None:
+    of = {"metric_name": "dimension", "dimension": "store"}
+    reasons = {"a": CONTINUES}
+    rows = [fine(ORDERS, 0, **of, dimension_value=each, reason=reasons.get(each, "as expected")) for each in order]
+
+    [check] = table_qualities(verdicts(*rows), 10)[0].checks
+
+    assert check.success is False
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ({"reason": CONTINUES}, f"orders: row count is not as expected on Sun 1 Nov 2026: {CONTINUES}"),
+        (
+            {"metric_name": "max", "column_name": "price", "reason": CONTINUES},
+            f"orders.price: largest value is not as expected on Sun 1 Nov 2026: {CONTINUES}",
+        ),
+        (
+            {"metric_name": "dimension", "dimension": "store", "dimension_value": "a@b.example", "reason": MOVES},
+            f"orders: a value of store is not as expected on Sun 1 Nov 2026: {MOVES}",
+        ),
+    ],
+    ids=["count", "raw value", "dimension"],
+)
+def test_what_is_still_off_and_not_flagged_again_says_so(row: dict[str, Any], said: str) -> None:
+    [check] = table_qualities(verdicts(fine(ORDERS, 0, **row)), 10)[0].checks
+
+    assert (check.success, check.description) == (False, said)
 
 
 def test_anomalous_tables_come_first_where_not_all_fit() -> None:

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from airflow_provider_elementary.anomalies import robust
+from airflow_provider_elementary.anomalies.robust.model.parameters import DAILY
 from airflow_provider_elementary.anomalies.table_quality import table_qualities
 from airflow_provider_elementary.incidents.anomaly_conditions import anomaly_conditions
 from airflow_provider_elementary.incidents.conditions import Condition
 from airflow_provider_elementary.project.lineage import Lineage
 from tests.support.metric_series import FIRST_DAY, daily
+from tests.support.shop import ORDERS, SUNDAY, fine, verdict
+from tests.support.shop import verdicts as rows_of
 
 DAYS = 60
 BEGAN = FIRST_DAY + timedelta(days=DAYS)
@@ -34,7 +40,13 @@ def times_of(found: Sequence[Condition]) -> list[tuple[datetime, datetime, datet
     return [(condition.started_at, condition.last_seen, condition.ended_at) for condition in found]
 
 
-@pytest.mark.parametrize("days", [4, 12, 30])
+def counts_of(found: Sequence[Condition]) -> list[tuple[Any, ...]]:
+    return [
+        (*times, condition.times, condition.evidence) for times, condition in zip(times_of(found), found, strict=True)
+    ]
+
+
+@pytest.mark.parametrize("days", [4, 12, 30, 100])
 @pytest.mark.parametrize("value", [0.0, None], ids=["no rows", "no value"])
 def test_an_outage_is_open_as_long_as_it_lasts(value: float | None, days: int) -> None:
     scored = verdicts([value] * days)
@@ -64,7 +76,93 @@ def test_runs_that_report_two_days_say_what_one_run_says() -> None:
             known = conditions(scored.slice(day - 1, 2), known)
         assert known[0].holds is (day < DAYS + 20)
 
-    assert times_of(known) == times_of(conditions(scored))
+    assert counts_of(known) == counts_of(conditions(scored))
+
+
+def test_rows_that_came_late_end_an_outage_in_their_bucket() -> None:
+    known = conditions(verdicts([0.0] * 6))
+    corrected = verdicts([*[0.0] * 5, 1000.0, 1001.0])
+
+    [condition] = conditions(corrected.slice(DAYS + 5), known)
+
+    assert times_of([condition]) == [(BEGAN, BEGAN + timedelta(days=5), BEGAN + timedelta(days=6))]
+    assert counts_of([condition]) == counts_of(conditions(corrected))
+
+
+#: Verdicts of a day: flagged, as far off and not flagged again, as expected.
+FLAGGED, STILL_OFF, EXPECTED = "F", "s", "."
+
+
+def days(marks: str, first: int = 0) -> pa.Table:
+    """Return verdicts, a mark a day."""
+    return rows_of(
+        *(
+            verdict(ORDERS, day)
+            if mark == FLAGGED
+            else fine(ORDERS, day, reason="continues as flagged before" if mark == STILL_OFF else "as expected")
+            for day, mark in enumerate(marks, first)
+        )
+    )
+
+
+@pytest.mark.parametrize("marks", ["FFF", "Fss", "FFs"])
+@pytest.mark.parametrize("corrected", [1, 2])
+def test_a_condition_ends_with_the_first_of_its_buckets_that_was_corrected(marks: str, corrected: int) -> None:
+    known = conditions(days(marks))
+
+    found = conditions(days(EXPECTED * (4 - corrected), corrected), known)
+
+    end = SUNDAY + timedelta(days=corrected)
+    assert times_of(found) == [(SUNDAY, end, end + timedelta(days=1))]
+    assert counts_of(found) == counts_of(conditions(days(marks[:corrected] + EXPECTED)))
+
+
+@pytest.mark.parametrize("marks", ["F", "FFF", "Fss"])
+def test_a_condition_of_which_every_bucket_was_corrected_is_gone(marks: str) -> None:
+    assert conditions(days(EXPECTED * 4), conditions(days(marks))) == []
+
+
+def test_a_bucket_that_was_corrected_parts_two_conditions() -> None:
+    known = conditions(days("FFFF"))
+
+    first, second = conditions(days(".FF", 2), known)
+
+    assert times_of([first]) == [(SUNDAY, SUNDAY + timedelta(days=2), SUNDAY + timedelta(days=3))]
+    assert times_of([second]) == [(SUNDAY + timedelta(days=3), SUNDAY + timedelta(days=5), None)]
+
+
+def test_a_condition_whose_first_bucket_was_corrected_stays_the_same() -> None:
+    [known] = conditions(days("FF"))
+
+    [found] = conditions(days(".FF"), [known])
+
+    assert found.condition_id == known.condition_id
+    assert times_of([found]) == [(SUNDAY, SUNDAY + timedelta(days=3), None)]
+
+
+@settings(max_examples=60, deadline=None)
+@given(marks=st.text("Fs.", min_size=1, max_size=12), reported=st.integers(1, 4))
+def test_runs_that_report_some_days_say_what_one_run_says(marks: str, reported: int) -> None:
+    known: list[Condition] = []
+
+    for day in range(1, len(marks) + 1):
+        first = max(day - reported, 0)
+        known = conditions(days(marks[first:day], first), known)
+
+    assert counts_of(known) == counts_of(conditions(days(marks)))
+
+
+@pytest.mark.parametrize("value", [1000.0, 500.0], ids=["at its level", "below it"])
+def test_a_value_that_is_the_same_for_weeks_is_the_new_normal(value: float) -> None:
+    scored = verdicts([value] * 60)
+
+    *_, frozen = conditions(scored)
+
+    assert frozen.state == "frozen"
+    # As many repeats as the model takes for normal, and the value that they repeat.
+    assert frozen.last_seen == BEGAN + timedelta(days=DAILY.accept_run_after + 1)
+    assert frozen.ended_at == frozen.last_seen + timedelta(days=1)
+    assert table_qualities(scored, 1)[0].checks[0].success is True
 
 
 def test_a_value_for_which_its_table_begins_to_alarm_is_not_over() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -50,8 +50,8 @@ Rows = npt.NDArray[np.intp]
 _FIRST_MISSING, _FIRST_LOAD = 0.01, 0.01
 #: A flagged zero, or value where zero is the rule, says less of how often they come than an ordinary one.
 _FLAGGED_ZERO_WEIGHT = 0.25
-#: How many questions are asked of a bucket.
-_QUESTIONS = 7
+#: How many questions are asked of a bucket; the place of that of a run of equal values.
+_QUESTIONS, _EQUALS = 7, 4
 _SUNDAY = 6
 
 
@@ -142,7 +142,11 @@ class Detector:
         shifted = self._new_level(rows, reading, evidence, flagged, frequency)
         shifted |= (bucket.mark == NEW_NORMAL) & evidence.is_sized
         kind = np.where(bucket.mark == MUTED, 0, self._kind(bucket, evidence, flagged, shifted, frequency))
-        lowest, highest = self._range(bucket, reading, evidence, expected, usual, flagged, parameters, frequency)
+        # Equal values for so long are the new normal: nothing more is said of them.
+        is_normal = flagged.frozen & (kind == 0) & (evidence.repeat.length > frequency.accept_run_after)
+        scores[_EQUALS] = np.where(is_normal, 0, scores[_EQUALS])
+        stated = replace(flagged, frozen=flagged.frozen & ~is_normal)
+        lowest, highest = self._range(bucket, reading, evidence, expected, usual, stated, parameters, frequency)
         by_range = is_early & (early[0] > 0)
         lowest = np.where(by_range, self.early.lowest[rows], lowest)
         highest = np.where(by_range, self.early.highest[rows], highest)

@@ -74,6 +74,21 @@ def test_values_that_stand_still_are_frozen() -> None:
     assert "frozen" in kinds(verdicts)[-3:]
 
 
+@pytest.mark.parametrize(("make", "past", "accepted"), [(daily, 60, 28), (hourly, 400, 168)])
+def test_values_that_stand_still_for_long_are_as_expected(make, past: int, accepted: int) -> None:
+    values = noisy(past)
+
+    verdicts = robust.score(make([*values, *[values[-1]] * (accepted + 60)]))
+
+    tail = verdicts.slice(past).to_pylist()
+    assert [row["reason"] for row in tail[accepted:]] == ["as expected"] * 60
+    assert all(
+        row["score"] <= 1 and row["expected_min"] <= row["metric_value"] <= row["expected_max"]
+        for row in tail[accepted:]
+    )
+    assert tail[accepted - 1]["reason"] == "continues as flagged before"
+
+
 def test_only_a_late_table_is_anomalously_fresh() -> None:
     ages = noisy(60, level=20_000, noise=500)
 
