@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+import os
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from functools import partial
+from threading import BoundedSemaphore, Thread
 from typing import TYPE_CHECKING, Any, cast
 
-from airflow_provider_elementary.exceptions import ElementaryError
 from airflow_provider_elementary.storage.layout import (
     ACCESS_REPORTS,
     DATA,
@@ -34,20 +35,53 @@ _MOST_VIEWS: tuple[Listed, ...] = tuple(
         *map(result_kind, ("summaries", "verdicts", "incidents")),
     )
 )
-#: Of all views that are being answered. Where they are busy, a view asks for its listings one by one.
+#: Listings that are begun ahead in a process. Where all are under way, a view asks for its own one by one.
 _AT_ONCE = 16
-_THREADS = ThreadPoolExecutor(_AT_ONCE, "elementary-page-listings")
+
+
+class _Threads:
+    """Threads that no answer waits for: what hangs keeps none alive, nor the process, and nothing waits in a queue."""
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        """Count from nothing: a forked process has none of the threads."""
+        self._free = BoundedSemaphore(_AT_ONCE)
+
+    def run_if_free(self, work: Callable[[], object]) -> None:
+        """Run work in a thread, if one is free."""
+        free = self._free
+        if not free.acquire(blocking=False):
+            return
+
+        def run() -> None:
+            try:
+                work()
+            finally:
+                free.release()
+
+        try:
+            Thread(target=run, name="elementary-page-listing", daemon=True).start()
+        except RuntimeError:  # The system gives no more threads.
+            free.release()
+
+
+_THREADS = _Threads()
+os.register_at_fork(after_in_child=_THREADS.reset)
 
 
 @dataclass
 class _Answer:
     """What was listed for the answer that is being made.
 
-    :param listed: the stores that asked, and a store that keeps the listings of each.
+    :param uri: of the store that is asked.
+    :param once: keeps the listings.
     :param asked: the prefixes that were asked for, and after which key.
     """
 
-    listed: dict[ViewedStore, ReadOnceStore] = field(default_factory=dict)
+    uri: str
+    once: ReadOnceStore
     asked: set[Listed] = field(default_factory=set)
 
 
@@ -73,10 +107,10 @@ class ViewedStore:
 
     def list(self, prefix: str, after: str = "") -> Iterator[StoredObject]:
         """Yield the objects below a prefix; see :meth:`Store.list`."""
-        if (answer := _ANSWER.get()) is None:
+        if (answer := _ANSWER.get()) is None or answer.uri != self.inner.uri:
             return self.inner.list(prefix, after)
         answer.asked.add((prefix, after))
-        return answer.listed.setdefault(self, ReadOnceStore(self.inner)).list(prefix, after)
+        return answer.once.list(prefix, after)
 
 
 class Listings:
@@ -91,22 +125,21 @@ class Listings:
 
         :param view: the name of what is answered.
         """
-        answer = _Answer()
+        answer = _Answer(store.inner.uri, ReadOnceStore(store.inner))
         token = _ANSWER.set(answer)
-        once = answer.listed[store] = ReadOnceStore(store.inner)
-        # A view that needs one before a thread begins asks for it itself.
-        begun = [_THREADS.submit(_begin, once, *listed) for listed in self._usual.get(view, _MOST_VIEWS)]
         try:
+            for prefix, after in self._usual.get(view, _MOST_VIEWS):
+                # A view that needs one before a thread begins asks for it itself.
+                _THREADS.run_if_free(partial(_begin, answer.once, prefix, after))
             yield
         finally:
-            for future in begun:
-                future.cancel()
             _ANSWER.reset(token)
-            # The data of a snapshot is listed for one that was chosen.
-            self._usual[view] = frozenset(each for each in answer.asked if not each[0].startswith(DATA))
+        # Of an answer that failed it is not known what it would have listed. The data of a snapshot is listed for one
+        # that was chosen.
+        self._usual[view] = frozenset(each for each in answer.asked if not each[0].startswith(DATA))
 
 
 def _begin(once: ReadOnceStore, prefix: str, after: str) -> None:
     """Ask for the first part of a listing; a failure is raised where it is read."""
-    with suppress(ElementaryError):
+    with suppress(Exception):
         next(once.list(prefix, after), None)

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 #: All of these are in memory at once, but for large ones.
 _FILES_AT_ONCE = 4
+#: Row groups of a large file that are fetched while one is decoded; each has a megabyte or two.
+_GROUPS_AHEAD = 4
 #: A larger file is read one row group at a time, after those before it.
 _ROWS_AT_ONCE = 100_000
 _NAMES = ("full_table_name", "column_name", "metric_name", "dimension", "metric_properties", "kind")
@@ -74,11 +76,15 @@ def _opened_files(opened: OpenedStore, result: Result) -> Iterator[tuple[ResultF
 def _row_groups_of(opened: OpenedStore, file: ResultFile, key: bytes, columns: Sequence[str]) -> Iterator[pa.Table]:
     """Yield the row groups of a file."""
     from airflow_provider_elementary.storage.encrypted_parquet import opened_encrypted
+    from airflow_provider_elementary.storage.fetch_ahead import FetchAhead
 
-    fetch = partial(opened.store.get_range, file.key)
     dictionaries = [column for column in columns if column in _NAMES]
-    # Files are read side by side already.
-    with opened_encrypted(fetch, key, file.key, file, dictionaries=dictionaries, use_threads=False) as reader:
+    with (
+        FetchAhead(partial(opened.store.get_range, file.key), _GROUPS_AHEAD) as fetch,
+        # Files are read side by side already.
+        opened_encrypted(fetch, key, file.key, file, dictionaries=dictionaries, use_threads=False) as reader,
+    ):
+        fetch.expect(reader.row_groups)
         held = [column for column in columns if column in reader.schema.names]
         for group in range(reader.metadata.num_row_groups):
             yield reader.read_row_group(group, held)

@@ -139,9 +139,9 @@ class Repository:
         return opened
 
     def reopened(self) -> Repository:
-        """Return the same store for a reader that asks for everything itself, also within :meth:`one_task`."""
-        store = self.store.inner if isinstance(self.store, ReadOnceStore) else self.store
-        return Repository(store, self._keys, store_id=self.store_id)
+        """Return the same store for a reader that asks for everything itself, whatever a task or answer listed."""
+        # What keeps listings, for a task or for an answer of the page, has the store itself inside.
+        return Repository(getattr(self.store, "inner", self.store), self._keys, store_id=self.store_id)
 
     def read_again(self) -> None:
         """Read everything of the store again when it is next needed."""

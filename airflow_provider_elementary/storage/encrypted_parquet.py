@@ -244,6 +244,11 @@ class EncryptedReader:
         """The columns."""
         return self._file.schema_arrow
 
+    @property
+    def row_groups(self) -> list[tuple[int, int]]:
+        """What is asked for, start and bytes, to read each row group; nothing of a small file, which is held whole."""
+        return self._bound.row_groups
+
     def read_row_group(self, number: int, columns: Sequence[str]) -> pa.Table:
         """Return columns of a row group whose bytes have the hash that was bound."""
         self._bound.load_row_group(number)

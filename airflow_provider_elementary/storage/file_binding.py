@@ -6,6 +6,7 @@ import hashlib
 import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, BinaryIO
 
 from airflow_provider_elementary.exceptions import SnapshotCorruptError
@@ -147,6 +148,11 @@ class BoundFile(io.RawIOBase):
             if len(starts) != len(self._binding.row_groups):
                 raise self._changed()
             self._bounds = (0, *starts[1:], self._binding.size - self._binding.footer_size)
+
+    @property
+    def row_groups(self) -> list[tuple[int, int]]:
+        """Where each row group begins and how many bytes it has; none of a file that is held whole."""
+        return [(start, end - start) for start, end in pairwise(self._bounds)]
 
     def load_row_group(self, number: int) -> None:
         """Fetch and check a row group before it is read; the one before it is let go.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
 from itertools import islice
 from typing import TypeVar
 
@@ -22,11 +23,15 @@ def in_parallel(work: Callable[[A], B], items: Iterable[A], at_once: int = READE
     """
     remaining = iter(items)
     with ThreadPoolExecutor(at_once) as threads:
-        begun: deque[Future[B]] = deque(threads.submit(work, item) for item in islice(remaining, at_once))
+
+        def begin(item: A) -> Future[B]:
+            return threads.submit(copy_context().run, work, item)
+
+        begun = deque(map(begin, islice(remaining, at_once)))
         try:
             while begun:
                 result = begun.popleft().result()
-                begun.extend(threads.submit(work, item) for item in islice(remaining, 1))
+                begun.extend(map(begin, islice(remaining, 1)))
                 yield result
         finally:
             for future in begun:

@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from concurrent.futures import Future
+import gc
+import subprocess
+import sys
+import weakref
+from collections.abc import Callable, Iterator
+from contextvars import Context
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from threading import Barrier
+from threading import Barrier, Thread
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 
-from airflow_provider_elementary.exceptions import StoreError
+from airflow_provider_elementary.exceptions import PrunedMeanwhileError, StoreError
 from airflow_provider_elementary.page import listings
 from airflow_provider_elementary.page.listings import Listings, ViewedStore
+from airflow_provider_elementary.page.settings import OpenedStore
+from airflow_provider_elementary.page.store_reader import StoreReader
+from airflow_provider_elementary.snapshots.maintenance.prune import prune
+from airflow_provider_elementary.snapshots.maintenance.retention import Retention
 from airflow_provider_elementary.storage.object_store.local import LocalStore
+from airflow_provider_elementary.storage.parallel import in_parallel
+from tests.support.stores import grow, local_rest
 
 FOLDERS = ("feedback/", "manifests/", "prunes/")
 
@@ -56,8 +68,10 @@ def shown(store: ViewedStore) -> Listings:
     found = Listings()
     with found.of_one_answer("Tables", store):
         names(store)
-    together = Barrier(listings._AT_ONCE)
-    list(listings._THREADS.map(lambda _: together.wait(30), range(listings._AT_ONCE)))
+    # All of them are free only when what was begun has ended.
+    busy = [listings._THREADS._free.acquire(timeout=30) for _ in range(listings._AT_ONCE)]
+    assert all(busy)
+    listings._THREADS.reset()
     return found
 
 
@@ -111,15 +125,122 @@ def test_a_failed_listing_fails_the_answer_and_not_the_next(folder: _Counted, st
         assert names(store)[1] == ["manifests/1"]
 
 
-def test_where_no_thread_is_free_an_answer_lists_by_itself(
-    folder: _Counted, store: ViewedStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(listings._THREADS, "submit", lambda *_: Future())
+@pytest.fixture
+def busy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let all threads wait for a store that does not answer."""
+    threads = listings._Threads()
+    for _ in range(listings._AT_ONCE):
+        threads._free.acquire()
+    monkeypatch.setattr(listings, "_THREADS", threads)
+
+
+@pytest.mark.usefixtures("busy")
+def test_where_no_thread_is_free_an_answer_lists_by_itself(folder: _Counted, store: ViewedStore) -> None:
     folder.put("prunes/1", b"1")
 
     with Listings().of_one_answer("Tables", store):
         assert names(store) == [[], [], ["prunes/1"]]
         assert folder.listed == [*FOLDERS]
+
+
+@pytest.mark.usefixtures("busy")
+def test_where_no_thread_is_free_nothing_is_kept_of_an_answer(store: ViewedStore) -> None:
+    found = Listings()
+    with found.of_one_answer("Tables", store):
+        kept = weakref.ref(cast(Any, listings._ANSWER.get()).once)
+        names(store)
+    gc.collect()
+
+    assert kept() is None
+
+
+@pytest.mark.usefixtures("busy")
+def test_a_forked_process_has_threads_of_its_own(folder: _Counted, store: ViewedStore) -> None:
+    listings._THREADS.reset()
+    folder.together = Barrier(len(FOLDERS))
+    found = Listings()
+    found._usual["Tables"] = frozenset((prefix, "") for prefix in FOLDERS)
+
+    with found.of_one_answer("Tables", store):
+        assert names(store) == [[], [], []]
+
+
+def test_where_the_system_has_no_thread_an_answer_lists_by_itself(
+    store: ViewedStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(Thread, "start", refuse)
+    threads = listings._Threads()
+    monkeypatch.setattr(listings, "_THREADS", threads)
+
+    for _ in range(listings._AT_ONCE):
+        with Listings().of_one_answer("Tables", store):
+            assert names(store) == [[], [], []]
+
+    assert threads._free.acquire(blocking=False)
+
+
+_HANGING = """
+from pathlib import Path
+from threading import Event
+from airflow_provider_elementary.page.listings import Listings, ViewedStore
+from airflow_provider_elementary.storage.object_store.local import LocalStore
+
+class Hanging(LocalStore):
+    def list(self, prefix, after=""):
+        Event().wait()
+        yield
+
+with Listings().of_one_answer("Tables", ViewedStore(Hanging(Path.cwd()))):
+    print("answered")
+"""
+
+
+def test_a_store_that_hangs_does_not_keep_the_process(tmp_path: Path) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", _HANGING], capture_output=True, text=True, check=True, timeout=120, cwd=tmp_path
+    )
+
+    assert ended.stdout == "answered\n"
+
+
+def test_an_answer_that_failed_does_not_say_what_is_listed(
+    folder: _Counted, store: ViewedStore, shown: Listings
+) -> None:
+    before = dict(shown._usual)
+    with pytest.raises(ValueError, match="early"), shown.of_one_answer("Tables", store):
+        raise ValueError("early")
+
+    assert shown._usual == before
+
+
+def test_threads_of_an_answer_share_its_listings(folder: _Counted, store: ViewedStore, shown: Listings) -> None:
+    folder.listed.clear()
+
+    with shown.of_one_answer("Tables", store):
+        found = list(in_parallel(lambda prefix: [each.key for each in store.list(prefix)], FOLDERS))
+
+    assert found == [[], [], []]
+    assert sorted(folder.listed) == sorted(FOLDERS)
+
+
+def test_a_snapshot_that_is_pruned_meanwhile_is_not_called_damaged(tmp_path: Path) -> None:
+    rest = local_rest(tmp_path)
+    first, *_ = grow(rest, tmp_path, [3, 4])
+    repository = rest.repository
+    ViewedStore.share(repository)
+    opened = SimpleNamespace(repository=repository, store=repository.store, uri=rest.store.uri)
+    reader = StoreReader(cast(Callable[[], OpenedStore], lambda: opened))
+
+    with reader.one_answer("Snapshot"):
+        snapshot = reader.snapshot(reader.manifest(first.sequence))
+        assert reader.pruned() == {}
+        Context().run(prune, rest.repository, Retention(keep_last=1), now=datetime.now(UTC) + timedelta(days=20))
+        lost = snapshot._gone(first.files[0])
+
+    assert isinstance(lost, PrunedMeanwhileError)
 
 
 def test_the_folder_of_a_chosen_snapshot_is_not_listed_for_the_next_answer(
