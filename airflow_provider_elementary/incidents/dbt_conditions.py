@@ -15,11 +15,11 @@ from airflow_provider_elementary.elementary_schema.statuses import level_sql, me
 from airflow_provider_elementary.incidents.conditions import PROJECT, Condition, Family, Severity, test_family
 from airflow_provider_elementary.incidents.dbt_commands import COMMAND_COLUMNS, Command, commands_of
 from airflow_provider_elementary.incidents.dbt_evidence import ConditionKey, DbtConditions, counted
-from airflow_provider_elementary.incidents.earlier_results import RESULT_TABLES, EarlierResults, reduced
+from airflow_provider_elementary.incidents.earlier_results import RESULT_COLUMNS, EarlierResults, reduced
 from airflow_provider_elementary.incidents.removed import read_lists
 from airflow_provider_elementary.incidents.silence import silence_conditions, stale_checks
 from airflow_provider_elementary.project.executions import EXECUTIONS_SQL, PLACED, register_executions
-from airflow_provider_elementary.project.reading import READ, read_rows
+from airflow_provider_elementary.project.reading import read_rows
 from airflow_provider_elementary.source import Source
 from airflow_provider_elementary.times import minute_in_utc
 
@@ -28,11 +28,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _TESTS = ("unique_id", "name", "short_name", "test_column_name", "parent_model_unique_id", "generated_at")
-_RESULTS = (
-    *("test_unique_id", "test_execution_id", "created_at", "detected_at", "status", "database_name", "schema_name"),
-    *("table_name", "model_unique_id", "invocation_id", "test_name", "test_short_name", "column_name"),
-)
-_RUNS = ("model_execution_id", "unique_id", "created_at", "status", "resource_type", "invocation_id", "name")
 #: Failing results of each kind; a warning is normal.
 _FAMILIES: Mapping[str, Family] = {"run": "run", "source_freshness": "freshness"}
 _FAILING: Mapping[str, Severity] = {"run": "critical", "test": "high", "source_freshness": "high"}
@@ -121,20 +116,14 @@ def _register_results(
     import pyarrow as pa
 
     def read(table: str, columns: Sequence[str]) -> pa.Table:
-        if table not in RESULT_TABLES or earlier is None:
+        if table not in RESULT_COLUMNS or earlier is None:
             return read_rows(source, table, columns, missing=None if table == "dbt_invocations" else missing)
         later = read_rows(source, table, columns, since=earlier.until, missing=missing)
-        return pa.concat_tables([earlier.rows(table, columns), later])
+        return pa.concat_tables([earlier.tables[table].select(list(columns)), later])
 
     parts = {"status": status_sql("status"), "level": level_sql("status"), "rank": rank_sql("status")}
     artifacts = {table: read(table, (*PLACE_COLUMNS, ARTIFACTS[table])) for table in PLACED}
-    columns = {
-        "dbt_tests": _TESTS,
-        "elementary_test_results": _RESULTS,
-        "dbt_run_results": _RUNS,
-        "dbt_source_freshness_results": READ["dbt_source_freshness_results"].columns,
-    }
-    register_executions(engine, read, artifacts, columns)
+    register_executions(engine, read, artifacts, {"dbt_tests": _TESTS, **RESULT_COLUMNS})
     engine.register("skips", pa.table({"unique_id": pa.array(sorted(skips), pa.string())}))
     known = {command.invocation_id: command.ahead for command in commands if command.invocation_id}
     ahead = pa.array(known.values(), pa.duration("us"))

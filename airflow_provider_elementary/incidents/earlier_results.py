@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import hmac
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,11 +11,13 @@ from datetime import datetime, timedelta
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
+from airflow_provider_elementary import __version__
 from airflow_provider_elementary.elementary_schema.nodes import TEST_PARENTS_SQL, places_sql
 from airflow_provider_elementary.elementary_schema.statuses import level_sql, rank_sql
 from airflow_provider_elementary.incidents.dbt_commands import Command
 from airflow_provider_elementary.incidents.silence import find_gaps, usual_since
 from airflow_provider_elementary.project.executions import EXECUTIONS_SQL, PLACED
+from airflow_provider_elementary.project.reading import READ
 from airflow_provider_elementary.source import arrow_schema, catalog_table
 
 if TYPE_CHECKING:
@@ -26,6 +29,17 @@ RESULT_TABLES: Mapping[str, str] = {
     "elementary_test_results": "test_unique_id",
     "dbt_run_results": "unique_id",
     "dbt_source_freshness_results": "unique_id",
+}
+#: What is read of each; all of it is of the category of saved results.
+RESULT_COLUMNS: Mapping[str, tuple[str, ...]] = {
+    "elementary_test_results": (
+        *("test_unique_id", "test_execution_id", "created_at", "detected_at", "status", "database_name", "schema_name"),
+        *("table_name", "model_unique_id", "invocation_id", "test_name", "test_short_name", "column_name"),
+    ),
+    "dbt_run_results": (
+        *("model_execution_id", "unique_id", "created_at", "status", "resource_type", "invocation_id", "name"),
+    ),
+    "dbt_source_freshness_results": READ["dbt_source_freshness_results"].columns,
 }
 #: Results of the newest days are read again by each run: what comes later than they did is found among them.
 _READ_AGAIN = timedelta(days=3)
@@ -52,18 +66,15 @@ class EarlierResults:
     """The results before a time that conditions depend on.
 
     :param until: the time, by the watermark of results; all that is dated from it on is read.
-    :param tables: by table of results, their rows; ``places`` says which table each node had, and ``empty`` which dbt
-        commands recorded no result.
-    :param settings: a hash of what else the choice depended on.
+    :param tables: by table of results, their rows; ``empty`` says which dbt commands recorded no result.
+    :param project: what else the choice depended on, as text: which table each node had, and what counts if skipped.
+    :param key: where these were saved, that of the HMAC in place of the text; None for the text.
     """
 
     until: datetime
     tables: Mapping[str, pa.Table]
-    settings: str
-
-    def rows(self, table: str, columns: Sequence[str]) -> pa.Table:
-        """Return columns of the rows of a table of results."""
-        return self.tables[table].select(list(columns)).cast(arrow_schema(catalog_table(table), columns))
+    project: str
+    key: bytes | None = None
 
     def to_table(self) -> pa.Table:
         """Return all tables as one; ``part`` names the table of a row."""
@@ -76,12 +87,17 @@ class EarlierResults:
         return pa.concat_tables(parts, promote_options="default")
 
     @classmethod
-    def of_table(cls, until: datetime, settings: str, stored: pa.Table) -> EarlierResults:
-        """Return what :meth:`to_table` returned as one table."""
+    def of_table(cls, until: datetime, stored: pa.Table, project: str, key: bytes) -> EarlierResults:
+        """Return what :meth:`to_table` returned as one table.
+
+        :raises KeyError: a column is missing.
+        :raises ValueError: one is of another type.
+        """
         import pyarrow.compute as pc
 
-        tables = {name: stored.filter(pc.equal(stored["part"], name)) for name in (*RESULT_TABLES, "places", "empty")}
-        return cls(until, tables, settings)
+        tables = {name: stored.filter(pc.equal(stored["part"], name)) for name in (*RESULT_TABLES, "empty")}
+        of_results = {name: _with_types(tables[name], name) for name in RESULT_TABLES}
+        return cls(until, {**of_results, "empty": tables["empty"].select(["invocation_id"])}, project, key)
 
     def still_hold(self, engine: duckdb.DuckDBPyConnection, skips: Collection[str]) -> bool:
         """Return whether all results would still be reduced to these, and none came to an older command.
@@ -89,23 +105,23 @@ class EarlierResults:
         :param engine: holds these and the results since, as :func:`reduced` says.
         :param skips: the ids of which a skipped result is a condition.
         """
-        if self.settings != _settings(skips):
-            return False
         straddling = f"SELECT count(*) FROM ({_SPANS_SQL}) WHERE first < $until AND last >= $until"  # noqa: S608
         if engine.execute(straddling, {"until": self.until}).fetchall()[0][0]:
             return False
-        known = dict(zip(*(self.tables["places"][name].to_pylist() for name in ("unique_id", "place")), strict=True))
-        now = dict(engine.sql(_PLACES_SQL).fetchall())
-        ids = {
-            unique_id
-            for table, column in RESULT_TABLES.items()
-            for name in {column, "model_unique_id"} & {*self.tables[table].schema.names}
-            for unique_id in self.tables[table][name].unique().to_pylist()
-        }
-        ids |= {parent for name in tuple(ids) if (parent := known.get(f"parent of {name}"))}
-        return all(known.get(key) == now.get(key) for name in ids for key in (name, f"parent of {name}")) and (
-            known.get("") == now.get("")
-        )
+        now = _project(engine, self.tables, skips)
+        return self.project == (now if self.key is None else keyed(now, self.key))
+
+
+def keyed(project: str, key: bytes) -> str:
+    """Return the HMAC of what a project says: nobody without the key can test what it may say."""
+    return hmac.new(key, project.encode(), hashlib.sha256).hexdigest()
+
+
+def settings() -> str:
+    """Return a hash of the code that says which results there are, which are good, and what is saved of them."""
+    sql = [files(__package__).joinpath(name).read_text() for name in ("dbt_results.sql", "earlier_results.sql")]
+    facts = [__version__, EXECUTIONS_SQL, *sql, level_sql("status"), rank_sql("status"), dict(RESULT_COLUMNS)]
+    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
 
 #: When the first and the last row of each dbt command was written.
@@ -166,21 +182,24 @@ def reduced(
     query = files(__package__).joinpath("earlier_results.sql").read_text()
     engine.register("needed", engine.sql(query, params={"until": until}).to_arrow_table())
     tables = {
-        name: engine.sql(
-            f"SELECT * FROM {name} AS r WHERE created_at < $until AND (invocation_id IS NULL OR "  # noqa: S608
-            f"({column}, invocation_id) IN (SELECT (subject, invocation_id) FROM needed))",
-            params={"until": until},
-        ).to_arrow_table()
+        name: _with_types(
+            engine.sql(
+                f"SELECT * FROM {name} AS r WHERE created_at < $until AND (invocation_id IS NULL OR "  # noqa: S608
+                f"({column}, invocation_id) IN (SELECT (subject, invocation_id) FROM needed))",
+                params={"until": until},
+            ).to_arrow_table(),
+            name,
+        )
         for name, column in RESULT_TABLES.items()
     }
-    places = engine.sql(_PLACES_SQL).to_arrow_table()
+    project = _project(engine, tables, skips)
     empty = [
         command.invocation_id
         for command in commands
         if command.is_building and command.at + command.ahead < until and command.invocation_id not in with_results
     ]
-    tables |= {"places": places, "empty": pa.table({"invocation_id": pa.array(empty, pa.string())})}
-    return EarlierResults(until, tables, _settings(skips))
+    tables["empty"] = pa.table({"invocation_id": pa.array(empty, pa.string())})
+    return EarlierResults(until, tables, project)
 
 
 def _last_runs(commands: Sequence[Command], as_of: datetime) -> Iterator[tuple[str, datetime]]:
@@ -193,11 +212,25 @@ def _last_runs(commands: Sequence[Command], as_of: datetime) -> Iterator[tuple[s
         yield from ((job, last) for last in {times[-1], *(gap.last for gap in find_gaps(times, as_of))})
 
 
-def _settings(skips: Collection[str]) -> str:
-    """Return a hash of what says which results there are and which of them are good."""
-    sql = [files(__package__).joinpath(name).read_text() for name in ("dbt_results.sql", "earlier_results.sql")]
-    text = json.dumps([EXECUTIONS_SQL, *sql, level_sql("status"), rank_sql("status"), sorted(skips)])
-    return hashlib.sha256(text.encode()).hexdigest()
+def _project(engine: duckdb.DuckDBPyConnection, tables: Mapping[str, pa.Table], skips: Collection[str]) -> str:
+    """Return as text which tables the nodes of results have, and the ids of which a skipped result is a condition."""
+    said = dict(engine.sql(_PLACES_SQL).fetchall())
+    ids: set[str] = {
+        unique_id
+        for table, column in RESULT_TABLES.items()
+        for name in {column, "model_unique_id"} & {*tables[table].schema.names}
+        for unique_id in tables[table][name].unique().to_pylist()
+        if unique_id is not None
+    }
+    ids |= {parent for name in tuple(ids) if (parent := said.get(f"parent of {name}"))}
+    keys = ["", *(key for name in sorted(ids) for key in (name, f"parent of {name}"))]
+    return json.dumps([sorted(skips), [[key, said.get(key)] for key in keys]])
+
+
+def _with_types(found: pa.Table, table: str) -> pa.Table:
+    """Return the columns of a table of results, as the catalog has them."""
+    columns = list(RESULT_COLUMNS[table])
+    return found.select(columns).cast(arrow_schema(catalog_table(table), columns))
 
 
 def _table(names: Sequence[str], types: Sequence[pa.DataType], rows: Sequence[Sequence[object]]) -> pa.Table:

@@ -239,7 +239,7 @@ def dbt_conditions_of(
     if not (snapshot_id := origin.get("snapshot_id")):
         return None
     source = repository.shared_source(snapshot_id)
-    return read_conditions_of(source, load_earlier_results(repository, source.manifest, series, run_key))
+    return read_conditions_of(source, load_earlier_results(repository, source, series, run_key))
 
 
 def read_verdicts(repository: Repository, keys: Sequence[str]) -> pa.Table:

@@ -126,7 +126,7 @@ def update_incidents(
     earlier = of_dbt.earlier if of_dbt is not None else None
     if snapshot_id := origin.get("snapshot_id"):
         if earlier is not None:
-            parameters["results"] = facts_of(earlier, repository.shared_source(snapshot_id).manifest)
+            parameters["results"] = facts_of(earlier, repository.shared_source(snapshot_id))
         # The page imports this module, and follows no code.
         from airflow_provider_elementary.incidents.origins import with_origins
 

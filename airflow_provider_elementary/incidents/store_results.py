@@ -5,11 +5,16 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_elementary.exceptions import ElementaryError
-from airflow_provider_elementary.incidents.earlier_results import RESULT_TABLES, EarlierResults
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from airflow_provider_elementary.elementary_schema import Category
+from airflow_provider_elementary.exceptions import ElementaryError, KeyUnavailableError
+from airflow_provider_elementary.incidents.earlier_results import RESULT_TABLES, EarlierResults, keyed, settings
 from airflow_provider_elementary.snapshots.lookup import read_signed
 from airflow_provider_elementary.storage.records.result_document import STATE
 from airflow_provider_elementary.storage.records.result_files import read_files
@@ -17,50 +22,66 @@ from airflow_provider_elementary.storage.records.results import previous_result
 
 if TYPE_CHECKING:
     from airflow_provider_elementary.snapshots.manifest import Manifest
+    from airflow_provider_elementary.snapshots.reader import SnapshotSource
     from airflow_provider_elementary.snapshots.repository import Repository
 
 log = logging.getLogger(__name__)
 
 _TABLES = frozenset({*RESULT_TABLES, "dbt_invocations"})
+#: The categories of which a project says which table a node has; what the worker cannot open says nothing to it.
+_DEPENDS_ON = (Category.RUN_RESULTS, Category.METADATA, Category.CONFIGURATION)
 #: A run that has more snapshots to catch up with reads everything.
 _CATCHES_UP = 50
 
 
-def facts_of(earlier: EarlierResults, manifest: Manifest) -> dict[str, Any]:
+def facts_of(earlier: EarlierResults, source: SnapshotSource) -> dict[str, Any]:
     """Return by what a later run recognises the snapshot that earlier results are of, as JSON values."""
     return {
-        "snapshot": manifest.sequence,
-        "sha256": manifest.sha256,
+        "snapshot": source.manifest.sequence,
+        "sha256": source.manifest.sha256,
         "until": earlier.until.isoformat(),
-        "settings": earlier.settings,
-        "rows": _rows(manifest),
+        "settings": settings(),
+        "project": keyed(earlier.project, _key_of(source)),
+        "rows": _rows(source.manifest),
     }
 
 
 def load_earlier_results(
-    repository: Repository, manifest: Manifest, series: str, run_key: str
+    repository: Repository, source: SnapshotSource, series: str, run_key: str
 ) -> EarlierResults | None:
     """Return the earlier results that the run before saved with its incidents; None where all have to be read.
 
-    :param manifest: of the snapshot whose results are read.
+    :param source: the snapshot whose results are read.
     :param series: identifies the incidents across runs.
     :param run_key: identifies the run.
     """
     try:
         previous = previous_result(repository, "incidents", series, run_key)
-        if previous is None or not (facts := previous.parameters.get("results")):
+        stored = [file for file in previous.files if file.category == STATE] if previous is not None else []
+        if previous is None or not stored or not (facts := previous.parameters.get("results")):
             return None
-        if not _has_the_same(repository, manifest, facts):
+        if facts["settings"] != settings():
+            log.info("reading all results of dbt: another version of this package saved those of the run before")
+            return None
+        if not _has_the_same(repository, source.manifest, facts):
             log.info("reading all results of dbt: earlier ones changed since the run before")
             return None
-        stored = [file for file in previous.files if file.category == STATE]
         import pyarrow as pa
 
         rows = pa.Table.from_batches(read_files(repository, previous, stored))
-        return EarlierResults.of_table(datetime.fromisoformat(facts["until"]), facts["settings"], rows)
-    except (ElementaryError, KeyError, ValueError, TypeError) as error:
+        return EarlierResults.of_table(datetime.fromisoformat(facts["until"]), rows, facts["project"], _key_of(source))
+    except (ElementaryError, KeyError, ValueError, TypeError, NotImplementedError) as error:
         log.warning("reading all results of dbt, as those that the run before saved cannot be read: %s", error)
         return None
+
+
+def _key_of(source: SnapshotSource) -> bytes:
+    """Return a key that has who can read all that earlier results depend on, and that increments keep."""
+    opened = []
+    for category in _DEPENDS_ON:
+        with suppress(KeyUnavailableError):
+            opened += [source.data_key(category)] if category in source.manifest.keys else []
+    return HKDF(SHA256(), 32, salt=None, info=b"what earlier results depend on").derive(b"".join(opened))
 
 
 def _has_the_same(repository: Repository, manifest: Manifest, facts: Mapping[str, Any]) -> bool:

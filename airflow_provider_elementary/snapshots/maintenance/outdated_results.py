@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from airflow_provider_elementary.storage.layout import RESULTS, begun_at
-from airflow_provider_elementary.storage.records.result_document import Result
+from airflow_provider_elementary.storage.records.result_document import STATE, Result
 from airflow_provider_elementary.storage.records.results import all_results, kept_for_next_run
 from airflow_provider_elementary.times import in_utc
 
@@ -23,14 +23,18 @@ class OutdatedResults:
 
     :param results: with the documents that name their files.
     :param kept_files: the files of those that stay, which may be files of those that go too.
+    :param states: files of those that stay, with dbt's results that no run continues with.
     """
 
     results: list[Result]
     kept_files: frozenset[str]
+    states: frozenset[str] = frozenset()
 
     def names(self, key: str) -> bool:
         """Return whether an object is one of theirs, and of no result that stays."""
-        return key not in self.kept_files and (key in self._names or key.startswith(self._prefixes))
+        return key in self.states or (
+            key not in self.kept_files and (key in self._names or key.startswith(self._prefixes))
+        )
 
     @cached_property
     def _names(self) -> set[str]:
@@ -42,7 +46,11 @@ class OutdatedResults:
 
 
 def outdated_results(
-    repository: Repository, alive: Collection[str], newest_taken: datetime, moment: datetime
+    repository: Repository,
+    alive: Collection[str],
+    newest_taken: datetime,
+    moment: datetime,
+    expired: Collection[str] = (),
 ) -> OutdatedResults:
     """Find the metrics and verdicts that were computed from snapshots that go; the newest of each kind stays.
 
@@ -51,6 +59,7 @@ def outdated_results(
     :param alive: the ids of the snapshots whose rows stay.
     :param newest_taken: when the newest of them was taken.
     :param moment: younger results stay.
+    :param expired: the ids of snapshots that are too old to keep results of dbt of them.
     """
     unreadable: set[str] = set()
     results = all_results(repository, unreadable=unreadable)
@@ -76,7 +85,15 @@ def outdated_results(
     ]
     gone = {result.key for result in outdated}
     kept = (file.key for result in results.values() if result.key not in gone for file in result.files)
-    return OutdatedResults(outdated, frozenset(kept))
+    return OutdatedResults(outdated, frozenset(kept), frozenset(_unused_states(results, expired)))
+
+
+def _unused_states(results: Mapping[str, Result], expired: Collection[str]) -> Iterator[str]:
+    """Yield the files with dbt's results that only runs of the past continued with, or that are too old."""
+    needed = kept_for_next_run(results)
+    for key, result in results.items():
+        if result.kind == "incidents" and (key not in needed or result.origin.get("snapshot_id") in expired):
+            yield from (file.key for file in result.files if file.category == STATE)
 
 
 def _is_outdated(

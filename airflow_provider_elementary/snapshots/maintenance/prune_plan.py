@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, TypeVar
 
+from airflow_provider_elementary.elementary_schema import Category
 from airflow_provider_elementary.exceptions import (
     ElementaryError,
     KeyUnavailableError,
@@ -46,6 +47,7 @@ from airflow_provider_elementary.storage.layout import (
 from airflow_provider_elementary.storage.object_store.store import StoredObject
 from airflow_provider_elementary.storage.records.answer_log import superseded_answers
 from airflow_provider_elementary.storage.signed_documents import Signed
+from airflow_provider_elementary.times import in_utc
 
 if TYPE_CHECKING:
     from airflow_provider_elementary.snapshots.repository import Repository
@@ -238,7 +240,17 @@ class PrunePlan:
         for number in self.kept:
             alive |= self._replaced_by(self._rows[number])
         newest = self._rows[max(self.kept)].taken_at
-        return outdated_results(self._repository, alive, newest, self.clock.oldest_orphan)
+        return outdated_results(self._repository, alive, newest, self.clock.oldest_orphan, self._without_run_results)
+
+    @property
+    def _without_run_results(self) -> set[str]:
+        """The ids of snapshots of which no results of dbt are kept any more."""
+        if (days := self._retention.category_days.get(Category.RUN_RESULTS)) is None:
+            return set()
+        oldest = self.clock.now - timedelta(days=days)
+        known = [(each.snapshot_id, each.created_at) for each in self._rows.values()]
+        known += [(each.snapshot_id, each.created_at) for each in self._stones.values()]
+        return {snapshot_id for snapshot_id, at in known if in_utc(datetime.fromisoformat(at)) < oldest}
 
     def _replaced_by(self, row: Row) -> set[str]:
         """Return the ids of the snapshots whose place a compaction took, whenever they were pruned."""

@@ -191,7 +191,9 @@ def verify(
     about = {"store": repository.trust.store_id, "decrypted": sorted(chosen) if keys is not None else []}
     with checked_before(checked, about) as before:
         of_data = check_files(store, keys, chosen, named, expired, progress, each=each, before=before)
-        of_results = check_files(store, keys, chosen, of_series.named, set(), progress, each=each, before=before)
+        of_results = check_files(
+            store, keys, chosen, of_series.named, of_series.removable, progress, each=each, before=before
+        )
     findings += of_data.findings
     if before is not None and (known := of_data.known + of_results.known):
         since = f"{before.since:%Y-%m-%d %H:%M} UTC"

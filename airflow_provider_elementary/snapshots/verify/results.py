@@ -30,7 +30,7 @@ from airflow_provider_elementary.storage.object_store.store import Store
 from airflow_provider_elementary.storage.parallel import in_parallel
 from airflow_provider_elementary.storage.records.answer_log import ANSWER_LOG_CODEC, AnswerLog
 from airflow_provider_elementary.storage.records.report_log import REPORT, report_of
-from airflow_provider_elementary.storage.records.result_document import RESULT, Result
+from airflow_provider_elementary.storage.records.result_document import RESULT, STATE, Result
 from airflow_provider_elementary.storage.records.results import checked_result
 from airflow_provider_elementary.storage.records.series import Numbered, SeriesPlace
 from airflow_provider_elementary.storage.signed_documents import Signed
@@ -55,6 +55,12 @@ class CheckedSeries:
     findings: list[ChainFinding] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     named: dict[str, NamedFile] = field(default_factory=dict)
+
+    @property
+    def removable(self) -> set[str]:
+        """The files that a prune removes from results that stay: the next run of incidents reads all without them."""
+        named = self.named.items()
+        return {key for key, entry in named if entry.holds == "incidents" and entry.file.category == STATE}
 
     def is_gone(self, store: Store, finding: ChainFinding) -> bool:
         """Return whether a file is missing whose result was removed meanwhile."""
