@@ -58,7 +58,7 @@ def flag_once(verdicts: pa.Table, share: float, feedback: Sequence[Feedback] = (
 def _is_expected(verdicts: pa.Table, is_of_dimension: Flags, feedback: Sequence[Feedback]) -> Flags:
     """Return the buckets of tables, and those of values that feedback names alone, which would be flagged without."""
     is_said = is_one_of(verdicts["reason"], explain.ROBUST_REASONS[explain.SAID_EXPECTED])
-    is_expected = flags_of(pc.and_(is_said, pc.greater_equal(verdicts["score"], 1)))
+    is_expected = flags_of(is_said) & (numpy_of(verdicts["score"].cast(pa.float64())) >= 1)
     places = np.flatnonzero(is_expected & is_of_dimension)
     rows = series_metrics(verdicts.take(array_of_numbers(places)))
     is_alone = np.zeros(len(places), bool)
