@@ -64,8 +64,8 @@ class TableEntry:
     :param undated_rows: those of ``rows`` that have no watermark, or None.
     :param fingerprint: of the contents of a table that is replaced in place, or None for others.
     :param changes: what the warehouse had counted of the table's changes; None where it counts none.
-    :param window: a digest of the other rows, those of the next snapshot's window, as they are stored, under a key that
-        only the data keys of the table give; None where nobody computed it.
+    :param window: a digest of what the files hold of the other rows, those of the next snapshot's window, each file's
+        cells under the data key of its category; None where nobody computed it.
     """
 
     rows: int

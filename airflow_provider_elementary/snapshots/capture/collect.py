@@ -163,7 +163,6 @@ def describe_captured(
                 TABLES[name],
                 entry,
                 window_from,
-                opened.of_categories,
             )
             for name, entry in captured.tables.items()
         },

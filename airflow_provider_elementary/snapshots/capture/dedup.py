@@ -77,13 +77,9 @@ def no_digests() -> Digests:
     return np.empty(0, dtype=_DIGEST)
 
 
-def digest_of_all(digests: Digests, data_keys: Sequence[bytes]) -> str:
-    """Return one digest of rows, whatever their order, which says nothing to who lacks one of the keys.
-
-    :param digests: of :func:`row_digests`.
-    """
-    key = hashlib.blake2b(b"".join(data_keys), digest_size=32, person=b"window").digest()
-    return hashlib.blake2b(np.sort(digests).tobytes(), digest_size=DIGEST_BYTES, key=key).hexdigest()
+def digest_of_all(digests: Digests) -> str:
+    """Return one digest of rows, whatever their order."""
+    return hashlib.blake2b(np.sort(digests).tobytes(), digest_size=DIGEST_BYTES).hexdigest()
 
 
 def _hashed(rows: pa.StringArray, key: bytes) -> Iterator[bytes]:

@@ -20,7 +20,6 @@ from airflow_provider_elementary.snapshots.capture.consistency import Consistenc
 from airflow_provider_elementary.snapshots.capture.earlier_rows import (
     EarlierRows,
     digests_of,
-    is_sample,
     load_earlier,
     reaches,
 )
@@ -35,6 +34,7 @@ from airflow_provider_elementary.snapshots.capture.table_entry import (
     with_rows,
 )
 from airflow_provider_elementary.snapshots.capture.tally import Tally
+from airflow_provider_elementary.snapshots.capture.window import digest_stored, limit_of, stored_rows
 from airflow_provider_elementary.snapshots.manifest import FileEntry, TableEntry
 from airflow_provider_elementary.snapshots.policy import Policy, redaction
 from airflow_provider_elementary.snapshots.policy.redaction import Exclusions, FailedRowsLimit
@@ -130,7 +130,7 @@ def capture_table(run: CaptureRun, wanted: Slice) -> tuple[TableEntry, list[File
             return replace(entry, rows=before.rows), carried
         carried = []
     started = time.monotonic()
-    earlier = load_earlier(run, base, table, entry, parts) if base and table.watermark else None
+    earlier = load_earlier(run, base, table, parts) if base and table.watermark else None
     files = _capture_rows(run, wanted, parts, earlier)
     entry = with_rows(run.plan, run.point, run.tally, table, entry)
     _count_excluded_columns(run, table, parts, entry)
@@ -161,7 +161,7 @@ def _capture_rows(
     open_parts = [_OpenPart(part) for part in parts]
     # Rows are filtered part by part where parts differ in rows, and once where they differ in columns.
     groups = [[part] for part in open_parts] if parts[0].split is not None else [open_parts]
-    limit = _limit(run, table, earlier) if is_sample(table) else None
+    limit = limit_of(run, table, run.exclusions, earlier.samples if earlier else None)
     undated = wanted.undated or (Undated.NULL if reads_undated(run.plan, run.point, table) else Undated.COUNTED)
     rejections = run.source.rejections
     facts = run.point.tables.get(table.name) if earlier is not None else None
@@ -201,11 +201,8 @@ def _new_rows(run: CaptureRun, table: Table, batch: pa.RecordBatch, earlier: Ear
             run.audit.add(table, taken)
         return taken
     # Taken rows are stored redacted, so rows are compared after redaction.
-    digests = digests_of(run, table, batch, earlier.columns)
-    known = earlier.rows.match(digests)
-    # Whether a sample is of an excluded table may be known later only: such rows are read back.
-    is_final = earlier.are_all_columns and not (run.sampled_results is not None and is_sample(table))
-    run.tally.count(run.point, table, batch, pc.or_(known, included), digests if is_final else None)
+    known = earlier.rows.match(digests_of(run, table, batch, earlier.columns))
+    run.tally.count(run.point, table, batch, pc.or_(known, included))
     return batch.filter(pc.and_not(included, known))
 
 
@@ -217,14 +214,11 @@ def _add(
     batch: pa.RecordBatch,
     limit: FailedRowsLimit | None,
 ) -> None:
-    first = group[0].part
-    rows = first.rows(batch)
-    rows = redaction.drop_rows(rows, table, first.category, run.policy, run.exclusions, run.sampled_results)
-    rows = redaction.redact(rows, table, run.policy, run.exclusions, run.hash_key)
-    if limit is not None and first.category is table.category:
-        rows = limit.apply(rows)
+    rows = stored_rows(run, table, group[0].part, batch, run.exclusions, limit)
     if not rows.num_rows:
         return
+    if table.name in run.tally.stored:
+        run.tally.stored[table.name].append(digest_stored(run.data_keys, table, [one.part for one in group], rows))
     for open_part in group:
         file = open_part.file or _open(run, stack, open_part)
         file.write(rows.select(list(open_part.part.columns)))
@@ -248,11 +242,6 @@ def _open(run: CaptureRun, stack: ExitStack, open_part: _OpenPart) -> EncryptedF
         )
     )
     return open_part.file
-
-
-def _limit(run: CaptureRun, table: Table, earlier: EarlierRows | None) -> FailedRowsLimit:
-    now = run.point.watermark or datetime.min + timedelta(days=run.policy.failed_rows_days)
-    return FailedRowsLimit(table, run.policy, now, run.exclusions, earlier.samples if earlier else None)
 
 
 def _still_wanted(run: CaptureRun, table: Table, carried: Sequence[FileEntry]) -> list[FileEntry]:

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import datetime
 
 import numpy as np
 
-from airflow_provider_elementary.elementary_schema import Category, Kind, Table
+from airflow_provider_elementary.elementary_schema import Kind, Table
 from airflow_provider_elementary.snapshots.capture.consistency import ConsistencyPoint
-from airflow_provider_elementary.snapshots.capture.dedup import Digests, digest_of_all, row_digests
+from airflow_provider_elementary.snapshots.capture.dedup import row_digests
 from airflow_provider_elementary.snapshots.capture.facts import TableFacts
 from airflow_provider_elementary.snapshots.capture.plan import Plan
 from airflow_provider_elementary.snapshots.capture.tally import Tally
+from airflow_provider_elementary.snapshots.capture.window import window_digest
 from airflow_provider_elementary.snapshots.manifest import TableEntry
-from airflow_provider_elementary.storage.keys import DataKey
 from airflow_provider_elementary.times import iso, parse
 from airflow_provider_elementary.warehouses.source import WarehouseSource
 from airflow_provider_elementary.warehouses.system_catalog.changes import TableChanges
@@ -43,14 +42,12 @@ def settle(
     table: Table,
     entry: TableEntry,
     window_from: datetime | None,
-    data_keys: Mapping[Category, DataKey],
 ) -> TableEntry:
     """Return the entry with what the next snapshot has to find again of the rows before its window.
 
     :param changes: what the warehouse had counted of the table's changes.
     :param tally: of all parts.
     :param window_from: where the next snapshot reads from.
-    :param data_keys: the key of each category.
     """
     if table.watermark is None or set(entry.excluded_categories) == set(table.categories):
         return entry
@@ -61,20 +58,10 @@ def settle(
         rows += before.settled_rows or 0
         oldest = parse(before.settled_from) or oldest
         undated = undated or before.undated_rows or 0
-    digests = tally.window_digests(table.name, window_from)
-    window = window_digest(digests, table, entry.excluded_categories, data_keys) if digests is not None else None
+    stored = tally.stored.get(table.name)
+    window = window_digest(stored, window_from) if stored is not None and window_from is not None else None
     settled = replace(entry, settled_rows=rows, settled_from=iso(oldest), undated_rows=undated, window=window)
     return replace(settled, changes=_changes(changes, point.tables[table.name], before, settled))
-
-
-def window_digest(
-    digests: Digests, table: Table, excluded: Collection[Category], data_keys: Mapping[Category, DataKey]
-) -> str:
-    """Return the digest of the rows of a window; see :class:`~.manifest.TableEntry`.
-
-    :param excluded: the categories of the table that are not taken.
-    """
-    return digest_of_all(digests, [data_keys[one].plaintext for one in sorted({*table.categories} - {*excluded})])
 
 
 def reads_undated(plan: Plan, point: ConsistencyPoint, table: Table) -> bool:

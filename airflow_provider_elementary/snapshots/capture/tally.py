@@ -14,8 +14,8 @@ import pyarrow.compute as pc
 
 from airflow_provider_elementary.elementary_schema import Table
 from airflow_provider_elementary.snapshots.capture.commit_markers import is_marked
-from airflow_provider_elementary.snapshots.capture.dedup import Digests, no_digests
 from airflow_provider_elementary.snapshots.capture.facts import RUN
+from airflow_provider_elementary.snapshots.capture.window import StoredRows
 from airflow_provider_elementary.times import earliest as earliest_of
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ class Tally:
     """Counts the rows that are taken and those that wait, while tables are read.
 
     :param young_from: rows at or after this time may wait or be read again; how many there are is bounded.
+    :param stored: by table, what the files hold of its window; a table of which that is not known is not in it.
     """
 
     young_from: datetime | None
@@ -38,23 +39,13 @@ class Tally:
     abandoned_runs: set[str] = field(default_factory=set)
     waiting_from: datetime | None = None
     undated: Counter[str] = field(default_factory=Counter)
+    stored: dict[str, list[StoredRows]] = field(default_factory=dict)
     _old: Counter[str] = field(default_factory=Counter)
     _oldest: dict[str, datetime] = field(default_factory=dict)
     _young: dict[str, list[npt.NDArray[np.datetime64]]] = field(default_factory=lambda: defaultdict(list))
-    _digests: dict[str, list[Digests]] = field(default_factory=lambda: defaultdict(list))
 
-    def count(
-        self,
-        point: ConsistencyPoint,
-        table: Table,
-        batch: pa.RecordBatch,
-        taken: pa.Array,
-        digests: Digests | None = None,
-    ) -> None:
-        """Count the rows of a batch that the snapshot holds from now on, and those that wait.
-
-        :param digests: of the rows of the batch; None where they are not known.
-        """
+    def count(self, point: ConsistencyPoint, table: Table, batch: pa.RecordBatch, taken: pa.Array) -> None:
+        """Count the rows of a batch that the snapshot holds from now on, and those that wait."""
         self.taken[table.name] += pc.sum(taken).as_py() or 0
         if table.watermark is None:
             return
@@ -63,10 +54,6 @@ class Tally:
         self.waiting_from = earliest_of(self.waiting_from, pc.min(waiting[table.watermark]).as_py())
         created = batch[table.watermark].filter(taken)
         self._count_age(table, created)
-        if digests is not None:
-            young_from = pa.scalar(self.young_from, _TIME)
-            is_young = pc.and_(pc.greater_equal(batch[table.watermark], young_from), taken)
-            self._digests[table.name].append(digests[pc.fill_null(is_young, False).to_numpy(zero_copy_only=False)])
         if RUN in batch.schema.names and point.markers is not None:
             self.waiting_runs.update(pc.unique(waiting[RUN]).drop_null().to_pylist())
             runs = batch[RUN].filter(taken)
@@ -89,8 +76,8 @@ class Tally:
             self._oldest[name] = min(oldest, self._oldest.get(name, oldest))
         for name, young in other._young.items():
             self._young[name] += young
-        for name, digests in other._digests.items():
-            self._digests[name] += digests
+        for name, stored in other.stored.items():
+            self.stored.setdefault(name, []).extend(stored)
 
     def settled(self, table: Table, window_from: datetime | None) -> tuple[int, datetime | None]:
         """Return how many rows of a table are older than a time, and the oldest time among them."""
@@ -102,15 +89,6 @@ class Tally:
     def young_times(self, table: str) -> npt.NDArray[np.datetime64]:
         """Return the watermarks of the taken rows of a table that are young."""
         return np.concatenate([np.empty(0, dtype="datetime64[us]"), *self._young[table]])
-
-    def window_digests(self, table: str, window_from: datetime | None) -> Digests | None:
-        """Return the digests of the taken rows of a table from a time on; None where some are not known."""
-        times, digests = self.young_times(table), self._digests[table]
-        if window_from is None or sum(map(len, digests)) != len(times):
-            return None
-        # In one order: each batch adds to both.
-        found: Digests = np.concatenate([*digests, no_digests()])[times >= np.datetime64(window_from)]
-        return found
 
     def _count_age(self, table: Table, created: pa.Array) -> None:
         self.undated[table.name] += created.null_count
