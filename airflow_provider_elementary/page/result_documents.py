@@ -6,7 +6,6 @@ import logging
 import math
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Protocol, TypeVar
@@ -104,10 +103,10 @@ class ResultDocuments:
         return _kept(self._documents, name, partial(self._find, name.key))
 
     def _newest_attempts(self, kind: ResultKind, read: Callable[[StoredObject], T | None]) -> list[T]:
-        from airflow_provider_elementary.storage.parallel import READERS
+        from airflow_provider_elementary.storage.parallel import READERS, Threads
 
         newest: dict[tuple[str, str], T] = {}
-        with ThreadPoolExecutor(READERS) as threads:
+        with Threads(READERS) as threads:
             for result in filter(None, threads.map(read, self.names(kind))):
                 # Of several attempts of a run, the newest is listed first.
                 newest.setdefault((result.series, result.run_key), result)

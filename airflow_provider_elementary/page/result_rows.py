@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -76,15 +75,21 @@ def _opened_files(opened: OpenedStore, result: Result) -> Iterator[tuple[ResultF
 def _row_groups_of(opened: OpenedStore, file: ResultFile, key: bytes, columns: Sequence[str]) -> Iterator[pa.Table]:
     """Yield the row groups of a file."""
     from airflow_provider_elementary.storage.encrypted_parquet import opened_encrypted
-    from airflow_provider_elementary.storage.fetch_ahead import FetchAhead
+    from airflow_provider_elementary.storage.fetch_ahead import FOLDER_SECONDS, FetchAhead
 
     dictionaries = [column for column in columns if column in _NAMES]
+
+    def get_range(part: tuple[int, int]) -> bytes:
+        return opened.store.get_range(file.key, *part)
+
     with (
-        FetchAhead(partial(opened.store.get_range, file.key), _GROUPS_AHEAD) as fetch,
+        FetchAhead(get_range, _GROUPS_AHEAD, seconds=FOLDER_SECONDS) as ahead,
         # Files are read side by side already.
-        opened_encrypted(fetch, key, file.key, file, dictionaries=dictionaries, use_threads=False) as reader,
+        opened_encrypted(
+            lambda *part: ahead.get(part), key, file.key, file, dictionaries=dictionaries, use_threads=False
+        ) as reader,
     ):
-        fetch.expect(reader.row_groups)
+        ahead.expect(reader.row_groups)
         held = [column for column in columns if column in reader.schema.names]
         for group in range(reader.metadata.num_row_groups):
             yield reader.read_row_group(group, held)

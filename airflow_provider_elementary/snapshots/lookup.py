@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import datetime
 from itertools import takewhile
@@ -56,7 +55,7 @@ from airflow_provider_elementary.storage.layout import (
     manifest_number,
     numbered,
 )
-from airflow_provider_elementary.storage.parallel import in_parallel
+from airflow_provider_elementary.storage.parallel import Threads, in_parallel
 from airflow_provider_elementary.storage.signed_documents import Signed
 from airflow_provider_elementary.times import in_utc
 from airflow_provider_elementary.words import plural
@@ -141,7 +140,7 @@ def find_head(repository: Repository, numbers: Sequence[int] | None = None) -> S
 
 def _look(repository: Repository) -> tuple[list[int], Signed[PruneRecord] | None]:
     """Return the newest numbers below ``manifests/`` and a prune record, with the genesis read beside them."""
-    with ThreadPoolExecutor(3) as threads:
+    with Threads(3) as threads:
         numbers = threads.submit(numbers_at_the_end, repository)
         records = threads.submit(record_numbers, repository) if repository.record is None else None
         trust = threads.submit(repository.require_pinned_store)
@@ -182,7 +181,7 @@ def resolve_manifest(repository: Repository, found: Signed[ManifestDocument]) ->
     """
     document = found.document
     numbers = path(document.sequence, document.base)
-    with ThreadPoolExecutor(1) as threads:
+    with Threads(1) as threads:
         ahead = threads.submit(_read_ahead, repository, numbers)
         generation = read_generation(repository, document)
         ahead.result()
@@ -266,7 +265,7 @@ def find_manifest(repository: Repository, snapshot: str | datetime = "latest") -
         if (head := find_head(repository)) is None:
             raise none_found(repository)
         return resolve_manifest(repository, head)
-    with ThreadPoolExecutor(3) as threads:
+    with Threads(3) as threads:
         # While the newest is looked for, what else has to be known is read.
         trust = threads.submit(repository.require_pinned_store)
         ahead = threads.submit(read_pages_ahead, repository, begun, trust.result)
@@ -279,7 +278,7 @@ def find_manifest(repository: Repository, snapshot: str | datetime = "latest") -
     newest = head.document.sequence
 
     def there(first: int, last: int) -> list[int]:
-        with ThreadPoolExecutor(1) as threads:
+        with Threads(1) as threads:
             threads.submit(_read_likely, repository, range(first, last + 1), newest, snapshot)
             names = repository.store.list(MANIFESTS, manifest_key(first - 1))
             found = takewhile(lambda number: number <= last, (manifest_number(each.key) for each in names))
@@ -315,7 +314,7 @@ def _read_likely(repository: Repository, numbers: range, newest: int, snapshot: 
     """Read the likely snapshot of an id or a time, and those that its list adds to, while names are listed."""
     known: dict[int, Row] = {}
     if newest in numbers:
-        with ThreadPoolExecutor(1) as threads:
+        with Threads(1) as threads:
             threads.submit(_read_ahead, repository, range(max(numbers[0], newest // NARROW * NARROW + 1), newest))
             read_pages(repository, numbers, newest)
         known, _ = read_index_rows(repository, numbers, newest)

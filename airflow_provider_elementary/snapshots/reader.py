@@ -153,14 +153,10 @@ class SnapshotSource:
         self, parts: Sequence[list[FileEntry]], needed: set[str], span: Span | None
     ) -> Iterator[pa.RecordBatch]:
         """Yield the rows of parts of a table, while the files of the next ones are fetched."""
-        ahead = ReadAhead(
-            self._fetch, [file for files in parts for file in (files if files[0].by_rows else _covering(files, needed))]
-        )
-        try:
+        read = [file for files in parts for file in (files if files[0].by_rows else _covering(files, needed))]
+        with ReadAhead(self._fetch, read) as ahead:
             for files in parts:
                 yield from self._rows(files, needed, span, ahead.fetch_of)
-        finally:
-            ahead.close()
 
     def _rows(
         self, files: list[FileEntry], needed: set[str], span: Span | None, fetch_of: Callable[[FileEntry], Fetch]

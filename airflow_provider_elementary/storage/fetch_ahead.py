@@ -1,48 +1,56 @@
-"""Fetches the next parts of a file while earlier ones are decoded."""
+"""Fetches what is read next while what came before is decoded."""
 
 from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterable
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Hashable, Iterable
+from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from types import TracebackType
+from typing import Generic, TypeVar
 
-from airflow_provider_elementary.storage.file_binding import Fetch
+from airflow_provider_elementary.storage.parallel import Threads
+
+K = TypeVar("K", bound=Hashable)
 
 #: A store that answers sooner, as a folder does, is asked by no thread: threads cost memory, and more than they save.
-_FOLDER_SECONDS = 0.02
+FOLDER_SECONDS = 0.02
 
 
-class FetchAhead(AbstractContextManager["FetchAhead"]):
-    """Fetches parts in threads, in the order in which they are expected, once a part has taken long.
+class FetchAhead(AbstractContextManager["FetchAhead[K]"], Generic[K]):
+    """Fetches files or parts of one in threads, in the order in which they are expected, each once.
 
-    :param fetch: returns bytes of the file.
-    :param at_once: parts that are under way or wait, each of them in memory.
-    :param seconds: from which on a part takes long.
+    :param fetch: returns the bytes of one.
+    :param at_once: how many are under way or wait, each of them in memory.
+    :param seconds: threads begin when one took as long; 0 for at once.
     """
 
-    def __init__(self, fetch: Fetch, at_once: int, seconds: float = _FOLDER_SECONDS) -> None:
+    def __init__(self, fetch: Callable[[K], bytes], at_once: int, *, seconds: float = 0) -> None:
         self._fetch = fetch
         self._at_once = at_once
         self._seconds = seconds
-        self._takes_long = False
-        self._expected: deque[tuple[int, int]] = deque()
-        self._begun: dict[tuple[int, int], Future[bytes]] = {}
-        self._threads = ThreadPoolExecutor(at_once)
+        self._takes_long = seconds <= 0
+        self._expected: deque[K] = deque()
+        self._begun: dict[K, Future[bytes]] = {}
+        self._threads = Threads(at_once)
 
-    def expect(self, parts: Iterable[tuple[int, int]]) -> None:
-        """Say which parts are asked for next, each by its start and its bytes."""
-        self._expected.extend(parts)
+    def expect(self, items: Iterable[K]) -> None:
+        """Say what is read next, in order; it is fetched from the first :meth:`get` on."""
+        self._expected.extend(items)
+
+    def get(self, item: K) -> bytes:
+        """Return the bytes of one, whether it is expected or not."""
         self._begin()
-
-    def __call__(self, start: int, length: int) -> bytes:
-        """Return bytes of the file."""
-        if (begun := self._begun.get((start, length))) is None:
-            return self._fetched(start, length)
-        content = begun.result()
-        del self._begun[start, length]
+        if (begun := self._begun.get(item)) is not None:
+            content = begun.result()
+            del self._begun[item]
+        else:
+            if self._expected and self._expected[0] == item:
+                self._expected.popleft()
+            began = time.monotonic()
+            content = self._fetch(item)
+            self._takes_long = self._takes_long or time.monotonic() - began >= self._seconds
         self._begin()
         return content
 
@@ -53,16 +61,7 @@ class FetchAhead(AbstractContextManager["FetchAhead"]):
         self._expected.clear()
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    def _fetched(self, start: int, length: int) -> bytes:
-        if self._expected and self._expected[0] == (start, length):
-            self._expected.popleft()
-        began = time.monotonic()
-        content = self._fetch(start, length)
-        self._takes_long = self._takes_long or time.monotonic() - began >= self._seconds
-        self._begin()
-        return content
-
     def _begin(self) -> None:
         while self._takes_long and self._expected and len(self._begun) < self._at_once:
-            part = self._expected.popleft()
-            self._begun[part] = self._threads.submit(self._fetch, *part)
+            item = self._expected.popleft()
+            self._begun[item] = self._threads.submit(self._fetch, item)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -57,7 +56,7 @@ class OfRun:
 
 def build(request: Request) -> OfRun:
     """Return what a DAG, a DAG run or a task instance wrote, newest first."""
-    from airflow_provider_elementary.storage.parallel import READERS
+    from airflow_provider_elementary.storage.parallel import READERS, Threads
 
     reader, problems = request.reader, list[str]()
     sequences = attempt(problems, reader.uri, reader.sequences) or []
@@ -66,7 +65,7 @@ def build(request: Request) -> OfRun:
     def manifest_of(sequence: int) -> Manifest | None:
         return attempt(problems, reader.uri, partial(reader.manifest, sequence))
 
-    with ThreadPoolExecutor(READERS) as threads:
+    with Threads(READERS) as threads:
         manifests = list(threads.map(manifest_of, searched))
     found = [
         SnapshotOfRun(manifest, access_state(manifest))

@@ -155,15 +155,7 @@ def describe_captured(
         source=preparation.source,
         parent=None,
         tables={
-            name: settle(
-                plan,
-                point,
-                preparation.changes.get(name),
-                captured.tally,
-                TABLES[name],
-                entry,
-                window_from,
-            )
+            name: settle(plan, point, preparation.changes.get(name), captured.tally, TABLES[name], entry, window_from)
             for name, entry in captured.tables.items()
         },
         files=tuple(captured.files),

@@ -34,7 +34,7 @@ from airflow_provider_elementary.snapshots.capture.table_entry import (
     with_rows,
 )
 from airflow_provider_elementary.snapshots.capture.tally import Tally
-from airflow_provider_elementary.snapshots.capture.window import digest_stored, limit_of, stored_rows
+from airflow_provider_elementary.snapshots.capture.window import digest_stored, groups_of, limit_of, stored_rows
 from airflow_provider_elementary.snapshots.manifest import FileEntry, TableEntry
 from airflow_provider_elementary.snapshots.policy import Policy, redaction
 from airflow_provider_elementary.snapshots.policy.redaction import Exclusions, FailedRowsLimit
@@ -158,9 +158,9 @@ def _capture_rows(
     table = TABLES[wanted.table]
     columns = columns_to_read(run.source, table, run.policy)
     since = run.plan.window_from if earlier is not None else wanted.since
-    open_parts = [_OpenPart(part) for part in parts]
     # Rows are filtered part by part where parts differ in rows, and once where they differ in columns.
-    groups = [[part] for part in open_parts] if parts[0].split is not None else [open_parts]
+    groups = [[_OpenPart(part) for part in group] for group in groups_of(parts)]
+    open_parts = [part for group in groups for part in group]
     limit = limit_of(run, table, run.exclusions, earlier.samples if earlier else None)
     undated = wanted.undated or (Undated.NULL if reads_undated(run.plan, run.point, table) else Undated.COUNTED)
     rejections = run.source.rejections

@@ -226,6 +226,26 @@ def test_threads_of_an_answer_share_its_listings(folder: _Counted, store: Viewed
     assert sorted(folder.listed) == sorted(FOLDERS)
 
 
+def test_what_finds_a_snapshot_lists_each_folder_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rest = local_rest(tmp_path)
+    *_, newest = grow(rest, tmp_path, [3, 4])
+    repository, listed = rest.repository, list[tuple[str, str]]()
+    ViewedStore.share(repository)
+    list_folder = LocalStore.list
+
+    def counted(store: LocalStore, prefix: str, after: str = "") -> Iterator[Any]:
+        listed.append((prefix, after))
+        yield from list_folder(store, prefix, after)
+
+    monkeypatch.setattr(LocalStore, "list", counted)
+
+    with Listings().of_one_answer("Overview", cast(Any, repository.store)):
+        # In threads of their own.
+        assert repository.latest().snapshot_id == repository.find(newest.snapshot_id).snapshot_id
+
+    assert sorted(listed) == sorted(set(listed))
+
+
 def test_a_snapshot_that_is_pruned_meanwhile_is_not_called_damaged(tmp_path: Path) -> None:
     rest = local_rest(tmp_path)
     first, *_ = grow(rest, tmp_path, [3, 4])

@@ -46,20 +46,16 @@ def read(ahead: ReadAhead, file: FileEntry) -> int:
 
 def test_every_file_is_asked_for_once_and_comes_in_order() -> None:
     server, files = Server(), [file for file in FILES if file.size != 5]
-    ahead = ReadAhead(server.fetch_of, files)
-
-    assert [read(ahead, file) for file in files] == [file.size for file in files]
-    ahead.close()
+    with ReadAhead(server.fetch_of, files) as ahead:
+        assert [read(ahead, file) for file in files] == [file.size for file in files]
 
     assert sorted(server.asked) == sorted(file.key for file in files)
 
 
 def test_no_more_than_four_are_held_at_once() -> None:
     server = Server()
-    ahead = ReadAhead(server.fetch_of, FILES)
-
-    read(ahead, FILES[0])
-    ahead.close()
+    with ReadAhead(server.fetch_of, FILES) as ahead:
+        read(ahead, FILES[0])
 
     assert len(server.asked) <= 5
 
@@ -67,35 +63,31 @@ def test_no_more_than_four_are_held_at_once() -> None:
 def test_several_are_asked_for_at_the_same_time() -> None:
     server = Server()
     server.waits.clear()
-    ahead = ReadAhead(server.fetch_of, FILES)
-    reader = threading.Thread(target=read, args=(ahead, FILES[0]))
-    reader.start()
+    with ReadAhead(server.fetch_of, FILES) as ahead:
+        reader = threading.Thread(target=read, args=(ahead, FILES[0]))
+        reader.start()
 
-    try:
-        for _ in range(1000):
-            if len(server.asked) == 4:
-                break
-            threading.Event().wait(0.01)
-        assert len(server.asked) == 4
-    finally:
-        server.waits.set()
-        reader.join()
-        ahead.close()
+        try:
+            for _ in range(1000):
+                if len(server.asked) == 4:
+                    break
+                threading.Event().wait(0.01)
+            assert len(server.asked) == 4
+        finally:
+            server.waits.set()
+            reader.join()
 
 
 def test_an_error_comes_where_its_file_is_read() -> None:
-    ahead = ReadAhead(Server().fetch_of, FILES)
-
-    assert [read(ahead, file) for file in FILES[:4]] == [1, 2, 3, 4]
-    with pytest.raises(StoreError):
-        read(ahead, FILES[4])
-    ahead.close()
+    with ReadAhead(Server().fetch_of, FILES) as ahead:
+        assert [read(ahead, file) for file in FILES[:4]] == [1, 2, 3, 4]
+        with pytest.raises(StoreError):
+            read(ahead, FILES[4])
 
 
 def test_a_large_file_and_a_part_of_one_are_left_to_the_reader() -> None:
     server = Server()
     large = replace(FILES[1], row_groups=("ab", "cd"))
-    ahead = ReadAhead(server.fetch_of, [large, FILES[2]])
-
-    assert len(ahead.fetch_of(large)(1, 1)) == 1
+    with ReadAhead(server.fetch_of, [large, FILES[2]]) as ahead:
+        assert len(ahead.fetch_of(large)(1, 1)) == 1
     assert server.asked == [large.key]

@@ -13,23 +13,24 @@ CONTENT = bytes(range(100))
 PARTS = [(start, 10) for start in range(0, 100, 10)]
 
 
-def part(start: int, length: int) -> bytes:
+def part(of: tuple[int, int]) -> bytes:
+    start, length = of
     return CONTENT[start : start + length]
 
 
 def test_parts_are_fetched_once_and_come_as_they_are() -> None:
     asked: list[tuple[int, int]] = []
 
-    def fetch(start: int, length: int) -> bytes:
-        asked.append((start, length))
-        return part(start, length)
+    def fetch(of: tuple[int, int]) -> bytes:
+        asked.append(of)
+        return part(of)
 
-    with FetchAhead(fetch, 3, seconds=0) as ahead:
-        footer = ahead(90, 5)
+    with FetchAhead(fetch, 3) as ahead:
+        footer = ahead.get((90, 5))
         ahead.expect(PARTS)
-        found = [ahead(*each) for each in PARTS]
+        found = [ahead.get(each) for each in PARTS]
 
-    assert footer == part(90, 5)
+    assert footer == part((90, 5))
     assert b"".join(found) == CONTENT
     assert sorted(asked) == sorted([*PARTS, (90, 5)])
 
@@ -37,61 +38,57 @@ def test_parts_are_fetched_once_and_come_as_they_are() -> None:
 def test_as_many_are_under_way_as_were_allowed_and_no_more() -> None:
     together, begun = Barrier(3), []
 
-    def fetch(start: int, length: int) -> bytes:
-        if start == 90:
-            return part(start, length)
-        begun.append(start)
-        if start < 30:
+    def fetch(of: tuple[int, int]) -> bytes:
+        begun.append(of[0])
+        if of[0] < 30:
             together.wait(30)
-        return part(start, length)
+        return part(of)
 
-    with FetchAhead(fetch, 3, seconds=0) as ahead:
-        ahead(90, 5)
+    with FetchAhead(fetch, 3) as ahead:
         ahead.expect(PARTS)
-        ahead(*PARTS[0])
+        ahead.get(PARTS[0])
         # Three are asked for at the same time, and the fourth takes the place of the first that was read.
         assert set(begun) <= {0, 10, 20, 30}
-        assert ahead(*PARTS[1]) == part(10, 10)
+        assert ahead.get(PARTS[1]) == part((10, 10))
 
 
 def test_what_is_passed_over_is_not_waited_for() -> None:
     waiting = Event()
 
-    def fetch(start: int, length: int) -> bytes:
-        if start:
+    def fetch(of: tuple[int, int]) -> bytes:
+        if of[0]:
             waiting.wait(30)
-        return part(start, length)
+        return part(of)
 
-    with FetchAhead(fetch, 2, seconds=0) as ahead:
-        ahead(0, 5)
+    with FetchAhead(fetch, 2) as ahead:
         ahead.expect(PARTS)
-        assert ahead(*PARTS[0]) == part(0, 10)
+        assert ahead.get(PARTS[0]) == part((0, 10))
     waiting.set()
 
 
 def test_a_failure_is_raised_where_the_part_is_read() -> None:
-    def fetch(start: int, length: int) -> bytes:
-        if start == 20:
+    def fetch(of: tuple[int, int]) -> bytes:
+        if of[0] == 20:
             raise StoreError("The store does not answer.")
-        return part(start, length)
+        return part(of)
 
-    with FetchAhead(fetch, 4, seconds=0) as ahead:
+    with FetchAhead(fetch, 4) as ahead:
         ahead.expect(PARTS)
-        assert [ahead(*each) for each in PARTS[:2]] == [part(0, 10), part(10, 10)]
+        assert [ahead.get(each) for each in PARTS[:2]] == [part((0, 10)), part((10, 10))]
         with pytest.raises(StoreError, match="does not answer"):
-            ahead(*PARTS[2])
+            ahead.get(PARTS[2])
 
 
 def test_a_store_that_answers_at_once_is_asked_by_no_thread() -> None:
     by: set[int] = set()
 
-    def fetch(start: int, length: int) -> bytes:
+    def fetch(of: tuple[int, int]) -> bytes:
         by.add(get_ident())
-        return part(start, length)
+        return part(of)
 
     with FetchAhead(fetch, 4, seconds=60) as ahead:
         ahead.expect(PARTS)
-        found = [ahead(*each) for each in PARTS]
+        found = [ahead.get(each) for each in PARTS]
 
     assert b"".join(found) == CONTENT
     assert by == {get_ident()}
