@@ -11,7 +11,7 @@ from typing import Protocol
 import pyarrow as pa
 
 from airflow_provider_elementary.elementary_schema import TABLES, Table
-from airflow_provider_elementary.elementary_schema.tables import ColumnType
+from airflow_provider_elementary.elementary_schema.table_model import ColumnType
 from airflow_provider_elementary.exceptions import ElementaryError, UnknownColumnError, UnknownTableError
 
 ARROW_TYPES: dict[ColumnType, pa.DataType] = {

@@ -9,7 +9,7 @@ from typing import Literal
 import pyarrow as pa
 
 from airflow_provider_elementary.elementary_schema import TABLES, Column, Table
-from airflow_provider_elementary.elementary_schema.tables import ColumnType
+from airflow_provider_elementary.elementary_schema.table_model import ColumnType
 from airflow_provider_elementary.quoting import identifier
 from airflow_provider_elementary.source import ARROW_TYPES
 

@@ -76,7 +76,7 @@ def load_earlier_results(
 
 
 def _key_of(source: SnapshotSource) -> bytes:
-    """Return a key that has who can read all that earlier results depend on, and that increments keep."""
+    """Return a key that only a reader of all that earlier results depend on has; increments keep it."""
     opened = []
     for category in _DEPENDS_ON:
         with suppress(KeyUnavailableError):

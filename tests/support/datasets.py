@@ -18,7 +18,7 @@ from psycopg import sql
 from pyarrow import csv
 
 from airflow_provider_elementary.elementary_schema import TABLES
-from airflow_provider_elementary.elementary_schema.tables import ColumnType
+from airflow_provider_elementary.elementary_schema.table_model import ColumnType
 from airflow_provider_elementary.source import arrow_schema
 from tests.support.little_project import World
 
