@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import json
 import os
 from collections.abc import Callable, Collection, Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TypeVar
+from types import SimpleNamespace
+from typing import Any, TypeVar, cast
 
 import pytest
 
 from airflow_provider_elementary.cli.main import main
-from airflow_provider_elementary.exceptions import ConfigurationError
+from airflow_provider_elementary.elementary_schema import Category
+from airflow_provider_elementary.exceptions import ConfigurationError, StoreError
 from airflow_provider_elementary.snapshots import LocalKeys, Manifest
+from airflow_provider_elementary.snapshots.maintenance.prune import prune
+from airflow_provider_elementary.snapshots.maintenance.retention import Retention
 from airflow_provider_elementary.snapshots.verify import VerifyReport, verify
+from airflow_provider_elementary.snapshots.verify.checked_before import CheckedBefore
 from airflow_provider_elementary.storage.layout import DATA
 from airflow_provider_elementary.storage.object_store.local import LocalStore
 from airflow_provider_elementary.storage.outcomes import Outcome
 from tests.support.signing import STORE_ID, opened
-from tests.support.stores import Rest, grow, local_rest
+from tests.support.stores import Rest, copied, grow, local_rest
 from tests.support.tampering import flip
 
 T = TypeVar("T")
@@ -149,17 +156,110 @@ def test_lines_that_nobody_wrote_are_passed_over(rest: Rest, checked: Path, harm
     assert "files were read by attempts" in report.notes[0]
 
 
-def test_after_a_day_everything_is_read_again(rest: Rest, checked: Path, read: list[str]) -> None:
+def test_what_was_checked_a_day_ago_is_read_again(rest: Rest, checked: Path, read: list[str]) -> None:
     header, *lines = checked.read_text().splitlines()
-    yesterday = datetime.now(UTC) - timedelta(days=1, minutes=1)
-    checked.write_text("\n".join([json.dumps({**json.loads(header), "since": yesterday.isoformat()}), *lines, ""]))
-    known = names_in(checked)
+    old, *others = ([*json.loads(line)] for line in lines)
+    old[-1] -= 24 * 3600 + 60
+    checked.write_text("\n".join([header, *map(json.dumps, [old, *others]), ""]))
     read.clear()
 
     report = resumed(rest, checked)
 
-    assert set(known) < set(read)
-    assert not any("broken off" in note for note in report.notes)
+    assert old[0] in read
+    assert {name for name, *_ in others}.isdisjoint(read)
+    assert report.notes[0].startswith(f"{CHECKED - 1} files were read by attempts")
+
+
+def test_an_attempt_after_half_a_line_keeps_what_it_checks(rest: Rest, checked: Path) -> None:
+    checked.write_text(checked.read_text()[:-30])
+
+    with pytest.raises(_BrokenOffError):
+        verify(rest.repository, snapshot="all", progress=broken_off, checked=checked)
+
+    assert len({json.loads(line)[0] for line in checked.read_text().splitlines()[1:] if line.endswith("]")}) == CHECKED
+
+
+def test_files_count_only_for_keys_that_open_them(rest: Rest, checked: Path) -> None:
+    other = opened(rest.store, LocalKeys(LocalKeys.generate()))
+
+    report = verify(other, snapshot="all", checked=checked)
+
+    assert report.opened == 0
+    assert report.outcome is verify(other, snapshot="all").outcome is Outcome.CANNOT_TELL
+
+
+def test_files_of_a_copy_elsewhere_do_not_count(rest: Rest, checked: Path, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    copy = copied(rest, tmp_path / "elsewhere")
+
+    with pytest.raises(ConfigurationError, match="is of the verification of file://"):
+        resumed(copy, checked)
+
+
+def test_two_verifications_do_not_use_one_file(rest: Rest, checked: Path) -> None:
+    with checked.open() as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        with pytest.raises(ConfigurationError, match="Another verification uses"):
+            resumed(rest, checked)
+
+    assert resumed(rest, checked).sound
+
+
+def test_a_full_disk_ends_no_verification(rest: Rest, checked: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    add, failing = CheckedBefore.add, SimpleNamespace(write=full)
+
+    def without_room(before: CheckedBefore, *given: Any, **named: Any) -> None:
+        if before._target is not None:
+            before._target = cast(Any, failing)
+        add(before, *given, **named)
+
+    monkeypatch.setattr(CheckedBefore, "add", without_room)
+
+    assert resumed(rest, checked).sound
+
+
+def test_what_fails_at_the_end_leaves_the_file(rest: Rest, checked: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def failing(*_: object) -> None:
+        raise StoreError("The store does not answer.")
+
+    monkeypatch.setattr("airflow_provider_elementary.snapshots.verify._without_pruned", failing)
+    with pytest.raises(StoreError):
+        resumed(rest, checked)
+
+    assert len(names_in(checked)) > CHECKED
+
+
+def test_a_pipe_is_refused(rest: Rest, manifests: list[Manifest], tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+
+    with pytest.raises(ConfigurationError, match="is no file"):
+        resumed(rest, tmp_path / "pipe")
+
+
+def test_a_file_that_expires_meanwhile_is_not_missing(
+    rest: Rest, manifests: list[Manifest], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = datetime.now(UTC) + timedelta(days=20)
+    kept = Retention(keep_last=2, category_days={Category.TABLE_METRICS: 1})
+    prune(rest.repository, kept, now=now)
+    doomed = {
+        file.key for manifest in manifests for file in manifest.files if file.category is Category.TABLE_METRICS
+    } & {found.key for found in rest.store.list(DATA)}
+    assert doomed
+    get_range = LocalStore.get_range
+
+    def after_the_prune(store: LocalStore, key: str, start: int, length: int) -> bytes:
+        # Listed before, and deleted by the prune a day later.
+        if key in doomed:
+            store.delete(key)
+        return get_range(store, key, start, length)
+
+    monkeypatch.setattr(LocalStore, "get_range", after_the_prune)
+
+    assert verify(rest.repository, snapshot="all").findings == ()
 
 
 @pytest.mark.parametrize(
@@ -167,8 +267,8 @@ def test_after_a_day_everything_is_read_again(rest: Rest, checked: Path, read: l
     [
         ("{}", "is not one of checked files"),
         ("[" * 5_000, "is not one of checked files"),
-        ('{"since": "2026-01-01T00:00:00"}', "is not one of checked files"),
-        ('{"since": "2026-01-01T00:00:00+00:00", "store": "another"}', "is of the verification of another"),
+        ("[]", "is not one of checked files"),
+        ('{"uri": "another"}', "is of the verification of another"),
     ],
 )
 def test_a_file_of_something_else_is_refused_and_stays(

@@ -29,7 +29,7 @@ from airflow_provider_elementary.snapshots.index import Row
 from airflow_provider_elementary.snapshots.lists import path
 from airflow_provider_elementary.snapshots.lookup import none_found, not_among, read_manifest
 from airflow_provider_elementary.snapshots.prune_record import read_records, tombstones
-from airflow_provider_elementary.snapshots.verify.checked_before import checked_before
+from airflow_provider_elementary.snapshots.verify.checked_before import checking
 from airflow_provider_elementary.snapshots.verify.files import NamedFile, check_files
 from airflow_provider_elementary.snapshots.verify.results import check_series
 from airflow_provider_elementary.storage.keys import Purpose
@@ -164,10 +164,10 @@ def verify(
     :param decrypt: open every file, which needs the keys; by default where keys are named. Else compare hashes only.
     :param categories: the categories that the keys are expected to open.
     :param progress: goes through the files; shows the progress where somebody looks.
-    :param checked: a file of this user, for a verification of ``all`` that can be broken off: within a day, the next
-        with the same file reads only what that one did not check, and what changed since. It is removed at the end.
-    :raises ConfigurationError: ``checked`` is of another verification, others may write to it, or the files of one
-        snapshot are read.
+    :param checked: a file of this user, for a verification of ``all`` that can be broken off: the next with the same
+        file reads only what was not checked in the last day, and what changed since. It is removed at the end.
+    :raises ConfigurationError: ``checked`` is of another verification, is in use, others may write to it, or the files
+        of one snapshot are read.
     :raises SnapshotNotFoundError: there is no such snapshot.
     :raises PrunedMeanwhileError: prune removed it while it was verified, and nothing else was found.
     """
@@ -188,44 +188,46 @@ def verify(
     findings += of_series.findings
     notes += of_series.notes
     chosen = frozenset(categories)
-    about = {"store": repository.trust.store_id, "decrypted": sorted(chosen) if keys is not None else []}
-    with checked_before(checked, about) as before:
+    decrypted = sorted(chosen) if keys is not None else []
+    about = {"uri": store.uri, "store_id": repository.trust.store_id, "decrypted": decrypted}
+    # Until the end: where anything fails, the next attempt has what this one checked.
+    with checking(checked, about) as before:
         of_data = check_files(store, keys, chosen, named, expired, progress, each=each, before=before)
         of_results = check_files(
             store, keys, chosen, of_series.named, of_series.removable, progress, each=each, before=before
         )
-    findings += of_data.findings
-    if before is not None and (known := of_data.known + of_results.known):
-        since = f"{before.since:%Y-%m-%d %H:%M} UTC"
-        notes.append(f"{known:,} files were read by attempts that were broken off, since {since}")
-    # A second attempt of a run removes the result of the first, files first.
-    findings += [found for found in of_results.findings if not of_series.is_gone(store, found)]
-    findings = _without_pruned(repository, chain, selected, findings, notes)
-    if gone := sum(key in expired for key in named):
-        notes.append(f"{gone} files expired: prune removed them by the retention of their category")
-    head = Anchor(chain.head.sequence, chain.head.sha256) if chain.head else None
-    if not repository.trust.pinned:
-        detail = "The connection names no store_id, so anybody could have made the store."
-        findings.append(ChainFinding(Damage.UNPROVED, GENESIS, detail))
-    if head is not None and not any(anchor.sequence >= head.sequence for anchor in anchors):
-        notes.append(f"{manifest_key(head.sequence)} is not anchored: pass --anchor")
-    return VerifyReport(
-        store=store.uri,
-        snapshots=tuple(link.snapshot_id for link in selected),
-        manifests=len(chain.snapshots),
-        pruned=len(chain.tombstones),
-        head=head,
-        files=of_data.files,
-        size=of_data.size,
-        opened=of_data.opened,
-        rows=of_data.rows,
-        results=of_series.results,
-        reports=of_series.reports,
-        answers=of_series.answers,
-        findings=tuple(findings),
-        notes=tuple(notes),
-        anchored=any(head is not None and anchor.sequence >= head.sequence for anchor in anchors),
-    )
+        findings += of_data.findings
+        if before is not None and (known := of_data.known + of_results.known):
+            since = f"{before.since:%Y-%m-%d %H:%M} UTC"
+            notes.append(f"{known:,} files were read by attempts that were broken off, since {since}")
+        # A second attempt of a run removes the result of the first, files first.
+        findings += [found for found in of_results.findings if not of_series.is_gone(store, found)]
+        findings = _without_pruned(repository, chain, selected, findings, notes)
+        if gone := sum(key in expired for key in named):
+            notes.append(f"{gone} files expired: prune removed them by the retention of their category")
+        head = Anchor(chain.head.sequence, chain.head.sha256) if chain.head else None
+        if not repository.trust.pinned:
+            detail = "The connection names no store_id, so anybody could have made the store."
+            findings.append(ChainFinding(Damage.UNPROVED, GENESIS, detail))
+        if head is not None and not any(anchor.sequence >= head.sequence for anchor in anchors):
+            notes.append(f"{manifest_key(head.sequence)} is not anchored: pass --anchor")
+        return VerifyReport(
+            store=store.uri,
+            snapshots=tuple(link.snapshot_id for link in selected),
+            manifests=len(chain.snapshots),
+            pruned=len(chain.tombstones),
+            head=head,
+            files=of_data.files,
+            size=of_data.size,
+            opened=of_data.opened,
+            rows=of_data.rows,
+            results=of_series.results,
+            reports=of_series.reports,
+            answers=of_series.answers,
+            findings=tuple(findings),
+            notes=tuple(notes),
+            anchored=any(head is not None and anchor.sequence >= head.sequence for anchor in anchors),
+        )
 
 
 def _select(

@@ -20,7 +20,7 @@ from airflow_provider_elementary.exceptions import (
 from airflow_provider_elementary.progress import Progress
 from airflow_provider_elementary.snapshots.chain import ChainFinding, Damage
 from airflow_provider_elementary.snapshots.manifest import FileEntry
-from airflow_provider_elementary.snapshots.verify.checked_before import CheckedBefore, CheckedFile
+from airflow_provider_elementary.snapshots.verify.checked_before import CheckedBefore
 from airflow_provider_elementary.storage.encrypted_parquet import open_encrypted
 from airflow_provider_elementary.storage.file_binding import WHOLE_BYTES, fetch_from
 from airflow_provider_elementary.storage.keys import Purpose, StoreKeys, WrappedKey
@@ -117,7 +117,8 @@ def check_files(
             if there.size != file.size and there.size not in sizes_named:
                 one.findings.append(ChainFinding(Damage.CHANGED, key, f"Has {there.size:,} {of_other_size}"))
                 return one
-            if before is not None and (known := before.find(there, entry.said)) is not None:
+            known = before.find(there, entry.said) if before is not None else None
+            if known is not None and (not known.opened or (data_keys is not None and data_keys.open_all(entry))):
                 one.known, one.opened, one.rows = 1, int(known.opened), known.rows
                 return one
             one.version = there.version
@@ -140,9 +141,8 @@ def check_files(
                 raise
             return CheckedFiles([ChainFinding(Damage.MISSING, key, missing)])
         except ObjectNotFoundError:
-            # Where the names were listed, it was removed since then.
-            is_expected = each or key not in expired
-            return CheckedFiles([ChainFinding(Damage.MISSING, key, missing)] if is_expected else [])
+            # A prune that runs beside removes files that were listed.
+            return CheckedFiles([] if key in expired else [ChainFinding(Damage.MISSING, key, missing)])
         return one
 
     checked = CheckedFiles()
@@ -154,7 +154,7 @@ def check_files(
             one.findings = [] if entry.file.category in refused else one.findings
             refused.add(entry.file.category)
         elif before is not None and not one.findings and not one.known:
-            before.add(entry.file.key, CheckedFile(one.version, entry.said, bool(one.opened), one.rows))
+            before.add(entry.file.key, one.version, entry.said, opened=bool(one.opened), rows=one.rows)
         checked.add(one)
     return checked
 
@@ -200,6 +200,17 @@ class _DataKeys:
         if isinstance(found, KeyUnavailableError):
             raise found
         return found
+
+    def open_all(self, entry: NamedFile) -> bool:
+        """Return whether the master keys open all data keys of a file."""
+        try:
+            for wrapped in entry.keys:
+                if wrapped is None:
+                    return False
+                self.unwrap(entry.file.category, wrapped, entry.purpose)
+        except KeyUnavailableError:
+            return False
+        return True
 
 
 def _open(checked: CheckedFiles, keys: _DataKeys, entry: NamedFile, file: BinaryIO) -> None:
