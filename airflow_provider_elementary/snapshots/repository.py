@@ -16,6 +16,7 @@ from airflow_provider_elementary.exceptions import (
     KeyUnavailableError,
     SnapshotCorruptError,
     SnapshotNotFoundError,
+    StoreError,
     StoreRefusedError,
 )
 from airflow_provider_elementary.progress import Progress, no_progress
@@ -166,6 +167,8 @@ class Repository:
         self._use(ReadOnceStore(store), kept)
         try:
             yield
+        except (StoreError, StoreRefusedError):
+            raise
         except ElementaryError:
             # A task that fails on what it found has read as much.
             save_kept_files(store, series, kept)

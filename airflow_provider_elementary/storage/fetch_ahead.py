@@ -63,5 +63,9 @@ class FetchAhead(AbstractContextManager["FetchAhead[K]"], Generic[K]):
 
     def _begin(self) -> None:
         while self._takes_long and self._expected and len(self._begun) < self._at_once:
-            item = self._expected.popleft()
-            self._begun[item] = self._threads.submit(self._fetch, item)
+            try:
+                self._begun[self._expected[0]] = self._threads.submit(self._fetch, self._expected[0])
+            except RuntimeError:  # The system gives no more threads: the rest is fetched when it is asked for.
+                self._expected.clear()
+            else:
+                self._expected.popleft()

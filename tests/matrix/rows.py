@@ -9,7 +9,8 @@ from pathlib import Path
 CONSTRAINTS = Path(__file__).with_name("constraints")
 #: The row "lowest" sees no release that was published later.
 LOWEST_DATE = "2026-08-01"
-#: Below tests/unit, what no installed version changes: the repository's files, its build, its benchmarks, the matrix.
+#: Below tests/unit, what no installed version changes: the repository's files, its build, the matrix; and benchmarks,
+#: which do the work of other tests again, on more rows.
 SAME_IN_EVERY_ROW = (
     *("benchmarks", "deploy", "release"),
     *("test_frontend.py", "test_matrix.py", "test_names.py", "test_suite.py"),

@@ -182,7 +182,7 @@ class _Listing:
         self._store, self._prefix, self._after, self._room = store, prefix, after, room
         self._source = store.list(prefix, after)
         self._known: list[StoredObject] = []
-        self._taken, self._is_kept = 0, True
+        self._taken, self._is_kept, self._has_ended = 0, True, False
         self._lock = Lock()
 
     def __iter__(self) -> Iterator[StoredObject]:
@@ -206,16 +206,20 @@ class _Listing:
                 return self._known[place]
             if self.error is not None:
                 raise self.error
-            self._is_kept = self._is_kept and self._room.take(1)
-            if not self._is_kept:
+            if self._has_ended or not self._is_kept:
                 return None
-            self._taken += 1
             try:
                 found = next(self._source, None)
             except BaseException as error:
                 # After it, the source says that it has no more.
                 self.error = error
                 raise
-            if found is not None:
-                self._known.append(found)
+            self._has_ended = found is None
+            if found is None:
+                return None
+            if not self._room.take(1):
+                self._is_kept = False
+                return None
+            self._taken += 1
+            self._known.append(found)
             return found

@@ -53,7 +53,7 @@ class Action:
 
 ACTIONS: Mapping[str, Action] = {
     "commit of the next sync": Action(lambda chain: chain.commit(chain.repository()), 60, 1.2),
-    "maintenance with nothing to merge": Action(lambda chain: chain.compact(chain.repository()), 60, 1.2),
+    "maintenance with nothing to merge": Action(lambda chain: chain.compact(chain.repository()), 10, 1.2),
     "open the newest": Action(lambda chain: find_manifest(chain.repository()), None, 0.4),
     "open the oldest by time": Action(
         lambda chain: find_manifest(chain.repository(), BEGAN.replace(tzinfo=UTC)), None, 0.6, _PAGE_KB
