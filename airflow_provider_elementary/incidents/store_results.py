@@ -16,7 +16,6 @@ from airflow_provider_elementary.elementary_schema import Category
 from airflow_provider_elementary.exceptions import ElementaryError, KeyUnavailableError
 from airflow_provider_elementary.incidents.earlier_results import RESULT_TABLES, EarlierResults, keyed, settings
 from airflow_provider_elementary.snapshots.lookup import read_signed
-from airflow_provider_elementary.storage.records.result_document import STATE
 from airflow_provider_elementary.storage.records.result_files import read_files
 from airflow_provider_elementary.storage.records.results import previous_result
 
@@ -57,8 +56,7 @@ def load_earlier_results(
     """
     try:
         previous = previous_result(repository, "incidents", series, run_key)
-        stored = [file for file in previous.files if file.category == STATE] if previous is not None else []
-        if previous is None or not stored or not (facts := previous.parameters.get("results")):
+        if previous is None or not previous.state_files or not (facts := previous.parameters.get("results")):
             return None
         if facts["settings"] != settings():
             log.info("reading all results of dbt: another version of this package saved those of the run before")
@@ -68,7 +66,7 @@ def load_earlier_results(
             return None
         import pyarrow as pa
 
-        rows = pa.Table.from_batches(read_files(repository, previous, stored))
+        rows = pa.Table.from_batches(read_files(repository, previous, previous.state_files))
         return EarlierResults.of_table(datetime.fromisoformat(facts["until"]), rows, facts["project"], _key_of(source))
     except (ElementaryError, KeyError, ValueError, TypeError, NotImplementedError) as error:
         log.warning("reading all results of dbt, as those that the run before saved cannot be read: %s", error)

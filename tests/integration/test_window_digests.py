@@ -116,17 +116,6 @@ def test_rows_that_waited_are_taken(sync: Sync) -> None:
     assert sync.column("dbt_run_results", "model_execution_id").count("next.a") == 1
 
 
-def test_rows_without_a_time_are_taken_once_each(sync: Sync) -> None:
-    undated = run_results("undated", after(), "{}").replace(f"TIMESTAMP '{after()}'", "NULL")
-    for node in ("a", "b"):
-        sync.change(undated.format(node))
-        take(sync)
-
-    found = sync.column("dbt_run_results", "model_execution_id")
-
-    assert [found.count(f"undated.{node}") for node in ("a", "b")] == [1, 1]
-
-
 @pytest.mark.parametrize("policy", [replace(EVERYTHING, hashed_columns=("dbt_run_results.status",)), EVERYTHING])
 def test_a_digest_depends_on_the_data_keys(tmp_path: Path, policy: Policy) -> None:
     path = write_duckdb(small_world(days=5), tmp_path / "warehouse.duckdb")

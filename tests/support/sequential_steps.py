@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from typing import Any
 
 import pytest
 
 from airflow_provider_elementary.snapshots import index, lookup
 from airflow_provider_elementary.storage import parallel
+from airflow_provider_elementary.storage.parallel import Threads
 from tests.support.counting_store import CountingStore
 
 _at = threading.local()
@@ -20,7 +21,7 @@ def _step() -> int:
     return int(getattr(_at, "step", 0))
 
 
-class _Threads(ThreadPoolExecutor):
+class _Threads(Threads):
     """Begins each piece of work at the step of who gave it, and lets who takes its result wait for its last one."""
 
     def __init__(self, at_once: int) -> None:
@@ -71,6 +72,6 @@ def steps_of(store: CountingStore, act: Callable[[], object], monkeypatch: pytes
     with monkeypatch.context() as patched:
         patched.setattr(CountingStore, "_count", counted)
         for module in (index, lookup, parallel):
-            patched.setattr(module, "ThreadPoolExecutor", _Threads)
+            patched.setattr(module, "Threads", _Threads)
         act()
     return _step()

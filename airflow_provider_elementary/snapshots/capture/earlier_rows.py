@@ -73,6 +73,7 @@ def _recognize(
     for read in kept:
         batch = run.point.without_future(table, read, Rejections())
         met.append(batch.filter(run.point.takes(table, batch)))
+    # Another number says so without a hash of each.
     if sum(batch.num_rows for batch in met) != before.rows - (before.settled_rows or 0) - (before.undated_rows or 0):
         return None
     # Where more samples of a test lie before the window, the digest is another.

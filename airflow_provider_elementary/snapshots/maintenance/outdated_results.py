@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from airflow_provider_elementary.storage.layout import RESULTS, begun_at
-from airflow_provider_elementary.storage.records.result_document import STATE, Result
+from airflow_provider_elementary.storage.records.result_document import Result
 from airflow_provider_elementary.storage.records.results import all_results, kept_for_next_run
 from airflow_provider_elementary.times import in_utc
 
@@ -93,7 +93,7 @@ def _unused_states(results: Mapping[str, Result], expired: Collection[str]) -> I
     needed = kept_for_next_run(results)
     for key, result in results.items():
         if result.kind == "incidents" and (key not in needed or result.origin.get("snapshot_id") in expired):
-            yield from (file.key for file in result.files if file.category == STATE)
+            yield from (file.key for file in result.state_files)
 
 
 def _is_outdated(

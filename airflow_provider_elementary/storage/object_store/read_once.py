@@ -206,20 +206,19 @@ class _Listing:
                 return self._known[place]
             if self.error is not None:
                 raise self.error
-            if self._has_ended or not self._is_kept:
+            if self._has_ended:
                 return None
+            self._is_kept = self._is_kept and self._room.take(1)
+            if not self._is_kept:
+                return None
+            self._taken += 1
             try:
                 found = next(self._source, None)
             except BaseException as error:
                 # After it, the source says that it has no more.
                 self.error = error
                 raise
+            if found is not None:
+                self._known.append(found)
             self._has_ended = found is None
-            if found is None:
-                return None
-            if not self._room.take(1):
-                self._is_kept = False
-                return None
-            self._taken += 1
-            self._known.append(found)
             return found

@@ -86,6 +86,11 @@ class Result:
         return tuple(file for file in self.files if file.category != STATE)
 
     @property
+    def state_files(self) -> tuple[ResultFile, ...]:
+        """The files by which the next run continues."""
+        return tuple(file for file in self.files if file.category == STATE)
+
+    @property
     def file_prefix(self) -> str:
         """How the names of its files begin, and of those that earlier attempts of its run left."""
         return result_files(self.kind, self.series, self.run_key)

@@ -25,7 +25,6 @@ from airflow_provider_elementary.snapshots.maintenance.prune import prune
 from airflow_provider_elementary.snapshots.maintenance.retention import Retention
 from airflow_provider_elementary.snapshots.verify import verify
 from airflow_provider_elementary.storage.layout import result_kind
-from airflow_provider_elementary.storage.records.result_document import STATE
 from airflow_provider_elementary.storage.records.result_files import read_files
 from airflow_provider_elementary.storage.records.results import all_results, find_result
 from airflow_provider_elementary.times import utc_now
@@ -92,8 +91,7 @@ class Task:
         """Return what a run saved for the next one."""
         found = find_result(self.rest.repository, key)
         assert found is not None
-        files = [file for file in found.files if file.category == STATE]
-        return pa.Table.from_batches(read_files(self.rest.repository, found, files))
+        return pa.Table.from_batches(read_files(self.rest.repository, found, found.state_files))
 
     @property
     def continues(self) -> bool:
@@ -105,7 +103,7 @@ class Task:
         """Prune, and return of the result of each run, the newest first, whether its file of dbt's results is there."""
         prune(self.rest.repository, Retention(category_days=category_days), now=now.replace(tzinfo=UTC))
         results = all_results(self.rest.repository, result_kind("incidents"))
-        files = [file for _, found in sorted(results.items()) for file in found.files if file.category == STATE]
+        files = [file for _, found in sorted(results.items()) for file in found.state_files]
         return [self.rest.path(file.key).exists() for file in files]
 
 
@@ -126,7 +124,7 @@ def test_a_run_continues_with_what_the_run_before_saved(task: Task) -> None:
     stored = find_result(task.rest.repository, tracked.key)
     assert stored is not None
     # Of the days before, each first, newest and bad result and the next one are there.
-    assert [file.rows for file in stored.files if file.category == STATE] < [11 * 2]
+    assert [file.rows for file in stored.state_files] < [11 * 2]
     assert stored.parameters["results"]["until"] > f"{MONDAY + timedelta(days=FIRST + 6)}"
 
 
@@ -245,3 +243,14 @@ def test_a_prune_removes_saved_results_with_the_category_of_their_snapshot(task:
 
     assert not task.continues
     assert verify(task.rest.repository, snapshot="all", decrypt=True).sound
+
+
+def test_a_prune_removes_saved_results_of_a_snapshot_that_was_pruned(task: Task) -> None:
+    taken_at = MONDAY + timedelta(days=FIRST + 10, hours=6)
+    for number in (11, 12):
+        task.sync(number, full_every_days=0)
+
+    prune(task.rest.repository, Retention(keep_last=1), now=utc_now().replace(tzinfo=UTC))
+    # The file outlives the snapshot, for the next run may compare itself with it, and goes when it is too old.
+    assert task.prune(taken_at + timedelta(days=6), run_results=7) == [True, True, False]
+    assert task.prune(taken_at + timedelta(days=8), run_results=7) == [False] * 3

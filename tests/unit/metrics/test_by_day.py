@@ -316,8 +316,8 @@ def test_facts_of_a_period_that_is_merged_stay_though_they_were_not_loaded(tmp_p
 
 
 def facts(history: MetricHistory, result: Result) -> set[tuple[str, str]]:
-    files = [file for file in result.files if file.category == STATE]
-    rows = (row for batch in read_files(history.sync.repository, result, files) for row in batch.to_pylist())
+    batches = read_files(history.sync.repository, result, result.state_files)
+    rows = (row for batch in batches for row in batch.to_pylist())
     return {(row["fact"], row["key"]) for row in rows}
 
 

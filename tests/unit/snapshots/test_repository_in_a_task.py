@@ -8,7 +8,14 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_elementary.exceptions import AnomaliesFoundError, PrunedMeanwhileError, SnapshotNotFoundError
+from airflow_provider_elementary.exceptions import (
+    AnomaliesFoundError,
+    ElementaryError,
+    PrunedMeanwhileError,
+    SnapshotNotFoundError,
+    StoreError,
+    StoreRefusedError,
+)
 from airflow_provider_elementary.snapshots import Manifest
 from airflow_provider_elementary.snapshots.maintenance.prune import prune
 from airflow_provider_elementary.snapshots.maintenance.retention import Retention
@@ -110,6 +117,23 @@ def test_a_task_that_fails_on_what_it_found_keeps_what_it_read(tmp_path: Path) -
         fail()
 
     assert rest.path(kept_key("task")).exists()
+
+
+@pytest.mark.parametrize("error", [StoreError, StoreRefusedError])
+def test_a_task_writes_nothing_to_a_store_that_failed(tmp_path: Path, error: type[ElementaryError]) -> None:
+    rest = local_rest(tmp_path)
+    grow(rest, tmp_path, [3], run_key=None)
+    repository = rest.repository
+
+    def fail() -> None:
+        with repository.one_task("task"):
+            repository.latest()
+            raise error("The store does not answer.")
+
+    with pytest.raises(error):
+        fail()
+
+    assert not rest.path(kept_key("task")).exists()
 
 
 def test_the_next_run_of_a_task_asks_for_no_generation(tmp_path: Path) -> None:

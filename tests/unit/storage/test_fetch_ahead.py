@@ -66,6 +66,16 @@ def test_what_is_passed_over_is_not_waited_for() -> None:
     waiting.set()
 
 
+def test_parts_come_where_the_system_gives_no_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_thread(*_: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr("threading.Thread.start", no_thread)
+    with FetchAhead(part, 3) as ahead:
+        ahead.expect(PARTS)
+        assert b"".join(ahead.get(each) for each in PARTS) == CONTENT
+
+
 def test_a_failure_is_raised_where_the_part_is_read() -> None:
     def fetch(of: tuple[int, int]) -> bytes:
         if of[0] == 20:

@@ -100,6 +100,15 @@ def test_a_listing_that_was_discarded_gives_its_room_back(
     assert inner.requests["list"] == listed
 
 
+def test_the_end_of_a_listing_takes_room_once(inner: CountingStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(read_once, "_NAMES", 6)
+    store = ReadOnceStore(inner)
+    found = [names(store) for _ in range(9)]
+
+    assert found == [found[0]] * 9
+    assert inner.requests["list"] == 1
+
+
 def test_a_document_that_was_discarded_gives_its_room_back(
     inner: CountingStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
