@@ -135,7 +135,7 @@ class SourceAudit:
         try:
             with self.base.read(name, columns=[*{require_watermark(table), *columns}], since=self.until) as reader:
                 for batch in reader:
-                    taken.add(row_digests(batch, columns))
+                    taken.add(row_digests(batch, columns, self.key))
         except (SnapshotCorruptError, ObjectNotFoundError) as error:
             log.warning("could not compare the source with the previous snapshot, which cannot be read: %s", error)
             return False
