@@ -199,6 +199,15 @@ def test_a_bucket_that_was_corrected_parts_two_conditions() -> None:
     assert times_of([second]) == [(SUNDAY + timedelta(days=3), SUNDAY + timedelta(days=5), None)]
 
 
+@pytest.mark.parametrize("newest", ["s", "F", "ss", "s."])
+def test_a_condition_holds_again_where_the_bucket_that_ended_it_is_corrected(newest: str) -> None:
+    known = conditions(days("Fs."))
+
+    found = conditions(days(newest, 2), known)
+
+    assert counts_of(found) == counts_of(conditions(days("Fs" + newest)))
+
+
 def test_a_condition_whose_first_bucket_was_corrected_stays_the_same() -> None:
     [known] = conditions(days("FF"))
 
