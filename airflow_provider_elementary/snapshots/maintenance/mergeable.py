@@ -12,7 +12,7 @@ from airflow_provider_elementary.snapshots.manifest import FileEntry
 from airflow_provider_elementary.storage.file_binding import WHOLE_BYTES
 
 #: Files are merged once there are as many new ones as this number of snapshots write.
-SNAPSHOTS = 10
+SNAPSHOTS = 9
 #: The ``part`` of merged files.
 MERGED = "merged"
 

@@ -153,7 +153,7 @@ def test_tables_that_most_snapshots_wrote_are_merged_first() -> None:
     assert [merge.files for merge in next_merges([*few, *many])] == [tuple(many), tuple(few)]
 
 
-@pytest.mark.parametrize(("requests", "expected"), [(24, [11]), (34, [11, 20]), (8, [7])])
+@pytest.mark.parametrize(("requests", "expected"), [(24, [10]), (31, [10, 18]), (8, [7])])
 def test_a_table_is_merged_in_part_only_where_none_fits(requests: int, expected: list[int]) -> None:
     first = files_of(SNAPSHOTS + 1, table="dbt_source_freshness_results")
     second = [file_of(snapshot, category=category) for snapshot in range(SNAPSHOTS) for category in (RUNS, LOGS)]
