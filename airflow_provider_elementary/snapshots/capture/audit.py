@@ -127,11 +127,11 @@ class SourceAudit:
                 sums.add(batch[require_watermark(table)], self._digests(table, batch))
         return sums
 
-    def holds_window(self, source: WarehouseSource, name: str) -> bool:
-        """Return whether a source has rows that the snapshot before took of its window, and all of them."""
+    def holds_window(self, source: WarehouseSource, name: str) -> bool | None:
+        """Return whether a source has all rows of the window that the snapshot before took; None where it took none."""
         table, columns, taken = TABLES[name], self.columns.get(name), SeenRows()
         if not columns:
-            return False
+            return None
         try:
             with self.base.read(name, columns=[*{require_watermark(table), *columns}], since=self.until) as reader:
                 for batch in reader:
@@ -140,7 +140,7 @@ class SourceAudit:
             log.warning("could not compare the source with the previous snapshot, which cannot be read: %s", error)
             return False
         if not len(taken):
-            return False
+            return None
         with source.read(name, columns=self._needed(source, table), since=self.until) as reader:
             for batch in reader:
                 if (digests := self._digests(table, batch)) is not None:
@@ -230,7 +230,7 @@ def compare_full(
     point: ConsistencyPoint,
     policy: Policy,
     tables: Mapping[str, Iterable[RangeSums]],
-    holds_window: Callable[[str], bool] = lambda name: False,
+    holds_window: Callable[[str], bool | None] = lambda name: None,
 ) -> Plan:
     """Return the plan of a full snapshot with what it found of the rows of the snapshot before.
 
@@ -253,4 +253,7 @@ def compare_full(
             return new_epoch(plan, point, f"{name}: rows of {days_in_words(differs.lost)} are gone")
         if differs.changed:
             changed.append(f"rows of {name} of {days_in_words(differs.changed)} were changed or replaced in place")
+    for name in entries:
+        if holds_window(name) is False:
+            return new_epoch(plan, point, f"{name}: rows from {window_from} on are gone")
     return plan.full("; ".join(filter(None, (plan.reason, *changed))), is_new_epoch=plan.is_new_epoch)
