@@ -74,7 +74,7 @@ ACTIONS: Mapping[str, Action] = {
 MOST: Mapping[str, int] = {
     "next sync, one run": 60,
     "the dearest sync of a day": 75,
-    "next sync, nothing new": 20,
+    "next sync, nothing new": 22,
     "compaction": compaction.REQUESTS,
     "metrics from a snapshot": 200,
     "restore": 230,

@@ -81,8 +81,8 @@ class Week:
     """The real writer continues a copy of a chain, and every task is measured at the end.
 
     :param chain: made with the keys.
-    :param hours: how many syncs, the first of them a full one; the last one and one more find nothing new, and
-        a compaction follows each of the others.
+    :param hours: how many syncs, the first of them a full one; the last two find nothing new, and a compaction follows each
+        of the others.
     """
 
     def __init__(self, chain: SyntheticChain, keys: Keys, folder: Path, hours: int) -> None:
@@ -94,13 +94,13 @@ class Week:
     def costs(self) -> dict[str, Cost]:
         """Sync for as many hours, and return what each task costs then."""
         syncs, compactions = [], []
-        for hour in range(self._hours - 1):
+        for hour in range(self._hours - 2):
             self._project.write(hour)
             syncs.append(self._sync(hour))
             compactions.append(self._measured(lambda repository, hour=hour: self._compact(repository, hour)))
         last = sorted(syncs[-_DAY:], key=lambda cost: cost.requests)
         cpu = sorted(cost.cpu for cost in last)[len(last) // 2]
-        quiet = sorted((self._sync(self._hours - 1 + more) for more in range(2)), key=lambda cost: cost.requests)
+        quiet = sorted((self._sync(self._hours - 2 + more) for more in range(2)), key=lambda cost: cost.requests)
         found = {
             "next sync, one run": replace(last[len(last) // 2], cpu=cpu),
             "the dearest sync of a day": replace(last[-1], cpu=cpu),
@@ -171,7 +171,7 @@ class Week:
             return f"{restore(repository, DuckDBTarget(Path(place) / 'restored.duckdb')).rows:,} rows"
 
     def _prune(self, repository: Repository) -> str:
-        now = self._project.now(self._hours + 1).replace(tzinfo=UTC)
+        now = self._project.now(self._hours).replace(tzinfo=UTC)
         retention = Retention(keep_daily=30, keep_monthly=12)
         first = prune(repository, retention, now=now)
         before = self._store.total
