@@ -81,8 +81,8 @@ class Week:
     """The real writer continues a copy of a chain, and every task is measured at the end.
 
     :param chain: made with the keys.
-    :param hours: how many syncs, the first of them a full one; the last two find nothing new, and a compaction follows each
-        of the others.
+    :param hours: how many syncs, the first of them a full one; the last two find nothing new, and a compaction follows
+        each of the others.
     """
 
     def __init__(self, chain: SyntheticChain, keys: Keys, folder: Path, hours: int) -> None:
