@@ -141,10 +141,13 @@ class SourceAudit:
             return False
         if not len(taken):
             return None
+        counted = tuple(source.rejections.to_list())
         with source.read(name, columns=self._needed(source, table), since=self.until) as reader:
             for batch in reader:
                 if (digests := self._digests(table, batch)) is not None:
                     taken.match(digests)
+        # The capture counted what is unusable in these rows.
+        source.rejections.carry(name, counted)
         return not len(taken)
 
     def _needed(self, source: WarehouseSource, table: Table) -> list[str]:
@@ -235,7 +238,7 @@ def compare_full(
     """Return the plan of a full snapshot with what it found of the rows of the snapshot before.
 
     :param tables: the ranges of each table that is compared, in their order.
-    :param holds_window: see :func:`~.history.with_emptied`; asked where all settled rows of a table are gone.
+    :param holds_window: see :func:`~.history.with_emptied`.
     """
     assert plan.parent is not None  # noqa: S101 - what tables are compared with
     entries, facts = plan.parent.tables, dict[str, TableFacts]()
