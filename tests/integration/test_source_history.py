@@ -70,6 +70,21 @@ def test_what_is_lost_of_a_window_begins_a_new_epoch(
     assert (found.kind, found.epoch) == ("full", 2)
 
 
+@pytest.mark.parametrize(("change", "epoch"), [("SELECT 1", 1), ("DELETE FROM dbt_invocations", 2)])
+def test_nothing_is_lost_of_a_window_that_the_store_lost(sync: Sync, change: str, epoch: int) -> None:
+    first = sync.snapshot()
+    sync.change(run_results("next", after(minutes=10), "a"), marker("next", after(minutes=11)))
+    lost = [file for file in sync.snapshot().new_files if file.table == "dbt_run_results"]
+    for file in lost:
+        sync.store.delete(file.key)
+    sync.change(change)
+
+    found = sync.snapshot(full_every_days=0)
+
+    assert lost
+    assert (found.kind, first.epoch, found.epoch) == ("full", 1, epoch)
+
+
 class TestReadingEverything:
     def test_erased_history_begins_a_new_epoch_that_says_why(self, sync: Sync) -> None:
         first = sync.snapshot()

@@ -50,6 +50,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+#: What is logged where there is nothing to compare with.
+UNREADABLE = "could not compare the source with the previous snapshot, which cannot be read: %s"
+
 _DAY = timedelta(days=1)
 
 
@@ -128,7 +131,10 @@ class SourceAudit:
         return sums
 
     def holds_window(self, source: WarehouseSource, name: str) -> bool | None:
-        """Return whether a source has all rows of the window that the snapshot before took; None where it took none."""
+        """Return whether a source has all rows of the window that the snapshot before took; None where it took none.
+
+        :raises ParentCorrupt: that cannot be read.
+        """
         table, columns, taken = TABLES[name], self.columns.get(name), SeenRows()
         if not columns:
             return None
@@ -137,8 +143,7 @@ class SourceAudit:
                 for batch in reader:
                     taken.add(row_digests(batch, columns, self.key))
         except (SnapshotCorruptError, ObjectNotFoundError) as error:
-            log.warning("could not compare the source with the previous snapshot, which cannot be read: %s", error)
-            return False
+            raise ParentCorrupt(str(error)) from None
         if not len(taken):
             return None
         counted = tuple(source.rejections.to_list())
@@ -223,7 +228,7 @@ def read_ranges(audit: SourceAudit, slices: Iterable[Slice]) -> dict[str, RangeS
     try:
         found = {wanted.table: audit.range(wanted) for wanted in slices}
     except ParentCorrupt as damage:
-        log.warning("could not compare the source with the previous snapshot, which cannot be read: %s", damage)
+        log.warning(UNREADABLE, damage)
         return {}
     return {name: sums for name, sums in found.items() if sums is not None}
 
@@ -258,5 +263,5 @@ def compare_full(
             changed.append(f"rows of {name} of {days_in_words(differs.changed)} were changed or replaced in place")
     for name in entries:
         if holds_window(name) is False:
-            return new_epoch(plan, point, f"{name}: rows from {window_from} on are gone")
+            return new_epoch(plan, point, f"{name}: rows from {window_from} on are gone or were changed")
     return plan.full("; ".join(filter(None, (plan.reason, *changed))), is_new_epoch=plan.is_new_epoch)

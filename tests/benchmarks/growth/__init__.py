@@ -58,7 +58,7 @@ ACTIONS: Mapping[str, Action] = {
     "open the oldest by time": Action(
         lambda chain: find_manifest(chain.repository(), BEGAN.replace(tzinfo=UTC)), None, 0.6, _PAGE_KB
     ),
-    "list and check the chain": Action(lambda chain: check_chain(read_chain(chain.repository())), 90, 1.6, _PAGE_KB),
+    "list and check the chain": Action(lambda chain: check_chain(read_chain(chain.repository())), 80, 1.6, _PAGE_KB),
     "prune, dry run": Action(
         lambda chain: prune(
             chain.repository(), Retention(keep_daily=30, keep_monthly=12), dry_run=True, orphan_age=timedelta(days=2)
@@ -74,7 +74,7 @@ ACTIONS: Mapping[str, Action] = {
 MOST: Mapping[str, int] = {
     "next sync, one run": 60,
     "the dearest sync of a day": 75,
-    "next sync, nothing new": 22,
+    "next sync, nothing new": 20,
     "compaction": compaction.REQUESTS,
     "metrics from a snapshot": 200,
     "restore": 230,
