@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_elementary.elementary_schema import TABLES
@@ -46,6 +47,7 @@ from airflow_provider_elementary.snapshots.lookup import find_head
 from airflow_provider_elementary.snapshots.manifest import Manifest
 from airflow_provider_elementary.snapshots.policy import Policy
 from airflow_provider_elementary.source import read_all
+from airflow_provider_elementary.timeouts import in_background
 from airflow_provider_elementary.times import utc_now
 from airflow_provider_elementary.warehouses.source import WarehouseSource
 from airflow_provider_elementary.warehouses.system_catalog.changes import TableChanges, read_changes
@@ -120,13 +122,13 @@ def write_snapshot(
         log.info("%s was committed for %s before; nothing to do", earlier.snapshot_id, run_key)
         require_no_damage(repository, earlier)
         return earlier
-    # What is refused is refused now, before anything is read.
-    require_writer(repository, head)
+    # What is refused is refused before any row is taken.
+    allowed = in_background("writer-check", require_writer, repository, head)
     options = SnapshotOptions(policy, overlap, commit_timeout, timedelta(days=full_every_days), rows_read, audit_days)
     lost = 0
     while lost < _ATTEMPTS:
         try:
-            written = _capture(source, repository, options, taken_at, run_key, anchor, open_source)
+            written = _capture(source, repository, options, taken_at, run_key, anchor, open_source, allowed.result)
         except TableUnreadableError as unreadable:
             log.warning("%s; starting again: %s", source.give_way(unreadable), unreadable.reason)
             continue
@@ -164,6 +166,7 @@ def _capture(
     run_key: str,
     anchor: Anchor | None,
     open_source: OpenSource | None,
+    require_allowed: Callable[[], None],
 ) -> _Written:
     """Write the files of a snapshot, of a full one where the source turns out not to continue its parent."""
     # Before the tables are held: a change in between is then counted by the next sync, and none is missed.
@@ -171,10 +174,13 @@ def _capture(
     _advise_indexes(source)
     source.hold()
     plan = plan_snapshot(source, repository, options, taken_at, anchor)
-    written = _capture_as_planned(source, repository, options, taken_at, run_key, plan, open_source, changes)
+    capture = partial(
+        _capture_as_planned, source, repository, options, taken_at, run_key, open_source, changes, require_allowed
+    )
+    written = capture(plan)
     if isinstance(written, Plan):
         # What was written under the first plan is left for prune to remove.
-        written = _capture_as_planned(source, repository, options, taken_at, run_key, written, open_source, changes)
+        written = capture(written)
     assert isinstance(written, _Written)  # noqa: S101 - a full snapshot builds upon nothing that could fail it
     return written
 
@@ -185,12 +191,17 @@ def _capture_as_planned(
     options: SnapshotOptions,
     taken_at: datetime,
     run_key: str,
-    plan: Plan,
     open_source: OpenSource | None,
     changes: Mapping[str, TableChanges],
+    require_allowed: Callable[[], None],
+    plan: Plan,
 ) -> _Written | Plan:
-    """Write the files of a snapshot as planned, or return the plan of a full one with the reason why."""
+    """Write the files of a snapshot as planned, or return the plan of a full one with the reason why.
+
+    :param require_allowed: raises where this writer may not write here.
+    """
     prepared = prepare(source, repository, options, taken_at, run_key, plan, changes, keeps_windows=True)
+    require_allowed()
     if isinstance(prepared, Plan):
         return prepared
     plan, point = prepared.plan, prepared.point
