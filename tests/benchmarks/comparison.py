@@ -155,6 +155,7 @@ def _snapshot(place: Place) -> Work:
     import adbc_driver_postgresql.dbapi  # noqa: F401 (as the next two: they are imported when they are needed)
     import sqlglot.dialects.postgres  # noqa: F401
 
+    import airflow_provider_elementary.hooks.connections
     import airflow_provider_elementary.warehouses.postgres  # noqa: F401
     from airflow_provider_elementary.hooks.elementary import ElementaryHook
     from airflow_provider_elementary.hooks.store import ElementaryStoreHook
