@@ -24,7 +24,7 @@ named AS (
         CASE WHEN count(DISTINCT column_name) = 1 THEN any_value(column_name) END AS column_name
     FROM elementary_test_results GROUP BY test_unique_id
 ),
-named_by_dbt AS (SELECT unique_id AS subject, any_value(name) AS name FROM dbt_run_results GROUP BY unique_id),
+named_by_dbt AS (SELECT unique_id AS subject, arg_max(name, created_at) AS name FROM dbt_run_results GROUP BY unique_id),
 known AS ({newest_tests})
 SELECT
     kind,

@@ -67,7 +67,8 @@ class EarlierResults:
 
     :param until: the time, by the watermark of results; all that is dated from it on is read.
     :param tables: by table of results, their rows; ``empty`` says which dbt commands recorded no result.
-    :param project: what else the choice depended on, as text: which table each node had, and what counts if skipped.
+    :param project: what else the choice depended on, as text: which table each node had, what counts if skipped, and
+        which tests have results that name no command.
     :param key: where these were saved, that of the HMAC in place of the text; None for the text.
     """
 
@@ -131,6 +132,18 @@ SELECT min(created_at) AS first, max(created_at) AS last FROM ({
 }) GROUP BY coalesce(invocation_id, created_at::VARCHAR)
 """  # noqa: S608 - constants
 
+#: How many results have no time, and how many ids of executions several dbt commands gave.
+_INDIVISIBLE_SQL = f"""
+SELECT {" + ".join(f"(SELECT count(*) FROM {name} WHERE created_at IS NULL)" for name in RESULT_TABLES)} + (
+    SELECT count(*) FROM (
+        SELECT 1 FROM (
+            SELECT trim(test_execution_id) AS id, invocation_id FROM elementary_test_results
+            UNION ALL SELECT trim(model_execution_id), invocation_id FROM dbt_run_results
+        ) WHERE id <> '' GROUP BY id HAVING min(invocation_id) <> max(invocation_id)
+    )
+)
+"""  # noqa: S608 - constants
+
 
 def reduced(
     engine: duckdb.DuckDBPyConnection,
@@ -140,7 +153,7 @@ def reduced(
     as_of: datetime,
     before: EarlierResults | None,
 ) -> EarlierResults | None:
-    """Return the earlier results for the next run; None where results have no time.
+    """Return the earlier results for the next run; None where results have no time or several have one execution's id.
 
     No dbt command has rows before their end and after it.
 
@@ -153,11 +166,7 @@ def reduced(
     """
     import pyarrow as pa
 
-    undated = " + ".join(
-        f"(SELECT count(*) FROM {name} WHERE created_at IS NULL)"  # noqa: S608 - constants
-        for name in RESULT_TABLES
-    )
-    if engine.sql(f"SELECT {undated}").fetchall()[0][0]:
+    if engine.sql(_INDIVISIBLE_SQL).fetchall()[0][0]:
         return None
     latest = as_of - _READ_AGAIN
     quiet = f"""
@@ -213,8 +222,11 @@ def _last_runs(commands: Sequence[Command], as_of: datetime) -> Iterator[tuple[s
 
 
 def _project(engine: duckdb.DuckDBPyConnection, tables: Mapping[str, pa.Table], skips: Collection[str]) -> str:
-    """Return as text which tables the nodes of results have, and the ids of which a skipped result is a condition."""
+    """Return as text what the choice of earlier results depends on beside these themselves."""
     said = dict(engine.sql(_PLACES_SQL).fetchall())
+    # What dbt itself says of these tests counts no more.
+    of_no_command = "SELECT DISTINCT test_unique_id FROM elementary_test_results WHERE invocation_id IS NULL"
+    unnamed = {unique_id for (unique_id,) in engine.sql(of_no_command).fetchall()}
     ids: set[str] = {
         unique_id
         for table, column in RESULT_TABLES.items()
@@ -224,7 +236,7 @@ def _project(engine: duckdb.DuckDBPyConnection, tables: Mapping[str, pa.Table], 
     }
     ids |= {parent for name in tuple(ids) if (parent := said.get(f"parent of {name}"))}
     keys = ["", *(key for name in sorted(ids) for key in (name, f"parent of {name}"))]
-    return json.dumps([sorted(skips), [[key, said.get(key)] for key in keys]])
+    return json.dumps([sorted(skips), sorted(ids & unnamed), [[key, said.get(key)] for key in keys]])
 
 
 def _with_types(found: pa.Table, table: str) -> pa.Table:

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from pydantic import TypeAdapter
 
 from airflow_provider_elementary.elementary_schema import Category
 from airflow_provider_elementary.exceptions import ElementaryError, KeyUnavailableError
 from airflow_provider_elementary.incidents.earlier_results import RESULT_TABLES, EarlierResults, keyed, settings
 from airflow_provider_elementary.snapshots.lookup import read_signed
+from airflow_provider_elementary.storage.documents import STRICT, NaiveTime
 from airflow_provider_elementary.storage.records.result_files import read_files
 from airflow_provider_elementary.storage.records.results import previous_result
 
@@ -33,16 +37,36 @@ _DEPENDS_ON = (Category.RUN_RESULTS, Category.METADATA, Category.CONFIGURATION)
 _CATCHES_UP = 50
 
 
+@dataclass(frozen=True)
+class _Facts:
+    """By what a run recognises the snapshot that earlier results are of.
+
+    :param snapshot: its number.
+    :param sha256: of its manifest.
+    :param until: see :class:`EarlierResults`.
+    :param settings: see :func:`settings`.
+    :param project: the HMAC of what the project said.
+    :param rows: those of the files of each table and category.
+    """
+
+    snapshot: int
+    sha256: str
+    until: NaiveTime
+    settings: str
+    project: str
+    rows: Mapping[str, int]
+
+    __pydantic_config__ = STRICT
+
+
+_FACTS = TypeAdapter(_Facts)
+
+
 def facts_of(earlier: EarlierResults, source: SnapshotSource) -> dict[str, Any]:
     """Return by what a later run recognises the snapshot that earlier results are of, as JSON values."""
-    return {
-        "snapshot": source.manifest.sequence,
-        "sha256": source.manifest.sha256,
-        "until": earlier.until.isoformat(),
-        "settings": settings(),
-        "project": keyed(earlier.project, _key_of(source)),
-        "rows": _rows(source.manifest),
-    }
+    project, manifest = keyed(earlier.project, _key_of(source)), source.manifest
+    until = earlier.until.isoformat()
+    return asdict(_Facts(manifest.sequence, manifest.sha256, until, settings(), project, _rows(manifest)))
 
 
 def load_earlier_results(
@@ -54,23 +78,28 @@ def load_earlier_results(
     :param series: identifies the incidents across runs.
     :param run_key: identifies the run.
     """
+    import pyarrow as pa
+
     try:
         previous = previous_result(repository, "incidents", series, run_key)
-        if previous is None or not previous.state_files or not (facts := previous.parameters.get("results")):
+        if previous is None or not previous.state_files or not (stored := previous.parameters.get("results")):
             return None
-        if facts["settings"] != settings():
+        facts = _FACTS.validate_json(json.dumps(stored))
+        if facts.settings != settings():
             log.info("reading all results of dbt: another version of this package saved those of the run before")
             return None
         if not _has_the_same(repository, source.manifest, facts):
             log.info("reading all results of dbt: earlier ones changed since the run before")
             return None
-        import pyarrow as pa
-
         rows = pa.Table.from_batches(read_files(repository, previous, previous.state_files))
-        return EarlierResults.of_table(datetime.fromisoformat(facts["until"]), rows, facts["project"], _key_of(source))
-    except (ElementaryError, KeyError, ValueError, TypeError, NotImplementedError) as error:
-        log.warning("reading all results of dbt, as those that the run before saved cannot be read: %s", error)
-        return None
+        return EarlierResults.of_table(datetime.fromisoformat(facts.until), rows, facts.project, _key_of(source))
+    except ElementaryError as error:
+        reason = str(error)
+    except (KeyError, ValueError, pa.ArrowException) as error:
+        # Such an error may quote a value.
+        reason = type(error).__name__
+    log.warning("reading all results of dbt, as those that the run before saved cannot be read: %s", reason)
+    return None
 
 
 def _key_of(source: SnapshotSource) -> bytes:
@@ -82,14 +111,14 @@ def _key_of(source: SnapshotSource) -> bytes:
     return HKDF(SHA256(), 32, salt=None, info=b"what earlier results depend on").derive(b"".join(opened))
 
 
-def _has_the_same(repository: Repository, manifest: Manifest, facts: Mapping[str, Any]) -> bool:
+def _has_the_same(repository: Repository, manifest: Manifest, facts: _Facts) -> bool:
     """Return whether a snapshot has the rows of an earlier one, and of the time before the end of these no others."""
     if any(manifest.tables[table].undated_rows for table in _TABLES if table in manifest.tables):
         return False
-    until = datetime.fromisoformat(facts["until"])
-    number, sha256, rows = manifest.sequence, manifest.sha256, Counter(facts["rows"])
+    until = datetime.fromisoformat(facts.until)
+    number, sha256, rows = manifest.sequence, manifest.sha256, Counter(facts.rows)
     for _ in range(_CATCHES_UP):
-        if number <= facts["snapshot"]:
+        if number <= facts.snapshot:
             break
         document = read_signed(repository, number).document
         if document.kind == "full" or document.parent is None:
@@ -100,7 +129,7 @@ def _has_the_same(repository: Repository, manifest: Manifest, facts: Mapping[str
                     return False
                 rows[_name(file["table"], file["category"])] += file["rows"]
         number, sha256 = document.parent.sequence, document.parent.sha256
-    return (number, sha256, dict(rows)) == (facts["snapshot"], facts["sha256"], _rows(manifest))
+    return (number, sha256, dict(rows)) == (facts.snapshot, facts.sha256, _rows(manifest))
 
 
 def _rows(manifest: Manifest) -> dict[str, int]:

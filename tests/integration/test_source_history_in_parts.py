@@ -7,9 +7,16 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
-from airflow_provider_elementary.snapshots import write_snapshot
+from airflow_provider_elementary.snapshots import open_snapshot, write_snapshot
+from airflow_provider_elementary.snapshots.capture.dedup import row_digests
+from airflow_provider_elementary.snapshots.parts.documents import PART
+from airflow_provider_elementary.source import read_all
+from airflow_provider_elementary.storage.genesis import Role
+from airflow_provider_elementary.storage.layout import PARTS
 from airflow_provider_elementary.warehouses.duckdb import DuckDBWarehouse
 from airflow_provider_elementary.warehouses.source import WarehouseSource
 from tests.support.datasets import write_duckdb
@@ -84,3 +91,34 @@ def test_a_full_snapshot_in_parts_says_what_the_source_lost_or_changed(what: str
     assert found == in_one_task
     assert found.startswith(reason)
     assert bool(found) == bool(reason)
+
+
+def test_who_reads_the_report_of_a_part_can_test_no_guess_of_a_day(tmp_path: Path) -> None:
+    path = write_duckdb(world_after(DAYS), tmp_path / "warehouse.duckdb")
+
+    @contextmanager
+    def opened() -> Iterator[WarehouseSource]:
+        with WarehouseSource(DuckDBWarehouse(path, "elementary")) as source:
+            yield source
+
+    reported, rows, guesses = [], [], set[int]()
+    for name in ("one", "other"):
+        repository = local_rest(tmp_path / name).repository
+        with opened() as source:
+            write_snapshot(source, repository, policy=POLICY)
+        Parts(opened, lambda: repository, full_every_days=0, rows_per_part=1_000).run()  # noqa: B023
+        names = [found.key for found in repository.store.list(PARTS)]
+        documents = [found.document for name in names if (found := repository.documents.read(name, PART, Role.STORE))]
+        days = [one.days[_TABLE].found for one in documents if _TABLE in one.days]
+        reported.append({total for one in days for total in one.sums.values()})
+        rows.append(sum(sum(one.rows.values()) for one in days))
+    (batch,) = read_all(open_snapshot(repository), _TABLE).combine_chunks().to_batches()
+    days_of_rows = pc.cast(batch["created_at"], pa.date32())
+    for of_day in pc.unique(days_of_rows):
+        digests = row_digests(batch.filter(pc.equal(days_of_rows, of_day)), batch.schema.names)
+        guesses.add(sum(int.from_bytes(digest.ljust(16, b"\0"), "little") for digest in digests.tolist()) % 2**128)
+
+    assert rows[0] == rows[1] > 0
+    assert all(reported)
+    assert {int(total, 16) for total in reported[0]}.isdisjoint(guesses)
+    assert reported[0].isdisjoint(reported[1])

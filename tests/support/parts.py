@@ -126,7 +126,9 @@ def _digests(source: SnapshotSource, table: str) -> Any:
 def facts_of(manifest: Manifest) -> dict[str, Any]:
     """Return what two snapshots of the same rows have in common, whatever their files and keys are."""
     return {
-        "tables": {name: replace(entry, changes=None, window=None) for name, entry in manifest.tables.items()},
+        "tables": {
+            name: replace(entry, changes=None, window=None, fingerprint=None) for name, entry in manifest.tables.items()
+        },
         "consistency": manifest.consistency,
         "exclusions": manifest.exclusions,
         "rejected": manifest.rejected,

@@ -248,7 +248,7 @@ def prepare(
         point = find_consistency_point(source, options.commit_timeout, plan.base, kept)
         point = look_back(source, plan, point, changes, options.policy)
         checked = check_history(plan, point)
-        audit = prepare_audit(source, repository, plan, options.policy, opened.of_hashes)
+        audit = prepare_audit(source, repository, plan, options.policy, opened)
         if checked is plan and plan.base is not None and audit is not None:
             checked = compare_days(audit, source, plan, point, options.audit_days)
     except (ParentCorrupt, SnapshotCorruptError, ObjectNotFoundError) as damage:

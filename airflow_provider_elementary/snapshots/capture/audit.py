@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 from airflow_provider_elementary.elementary_schema import TABLES, Table
 from airflow_provider_elementary.exceptions import ObjectNotFoundError, SnapshotCorruptError
 from airflow_provider_elementary.snapshots.capture.consistency import ConsistencyPoint
+from airflow_provider_elementary.snapshots.capture.data_keys import OpenKeys
 from airflow_provider_elementary.snapshots.capture.day_sums import (
     DaySums,
     Difference,
@@ -35,12 +36,12 @@ from airflow_provider_elementary.snapshots.capture.history import (
 from airflow_provider_elementary.snapshots.capture.partition import parts_of
 from airflow_provider_elementary.snapshots.capture.plan import Plan, is_same_place
 from airflow_provider_elementary.snapshots.capture.slices import Slice
+from airflow_provider_elementary.snapshots.capture.window import digest_key
 from airflow_provider_elementary.snapshots.policy import Policy, redaction
 from airflow_provider_elementary.snapshots.policy.redaction import Exclusions
 from airflow_provider_elementary.snapshots.prune_record import without_expired
 from airflow_provider_elementary.snapshots.reader import SnapshotSource
 from airflow_provider_elementary.source import require_watermark
-from airflow_provider_elementary.storage.keys import DataKey
 from airflow_provider_elementary.times import latest, parse
 from airflow_provider_elementary.warehouses.source import WarehouseSource
 
@@ -60,6 +61,7 @@ class SourceAudit:
     :param until: where the rows end that it holds for good.
     :param columns: by whose contents rows are compared, by table; tables without are only counted.
     :param hash_key: the key of hashed columns.
+    :param key: of the digests; the parts of a snapshot have the same one.
     """
 
     base: SnapshotSource
@@ -67,6 +69,7 @@ class SourceAudit:
     policy: Policy
     columns: Mapping[str, tuple[str, ...]]
     hash_key: bytes | None
+    key: bytes
     found: dict[str, DaySums] = field(default_factory=dict)
     _lock: Lock = field(default_factory=Lock)
 
@@ -92,7 +95,7 @@ class SourceAudit:
         try:
             with self.base.read(table.name, columns=[*{watermark, *columns}], since=since, until=until) as reader:
                 for batch in reader:
-                    sums.add(batch[watermark], row_digests(batch, columns) if columns else None)
+                    sums.add(batch[watermark], row_digests(batch, columns, self.key) if columns else None)
         except (SnapshotCorruptError, ObjectNotFoundError) as error:
             raise ParentCorrupt(str(error)) from None
         return sums
@@ -129,14 +132,14 @@ class SourceAudit:
     def _digests(self, table: Table, rows: pa.RecordBatch) -> Digests | None:
         if not (columns := self.columns.get(table.name)):
             return None
-        return row_digests(redaction.redact(rows, table, self.policy, Exclusions(), self.hash_key), columns)
+        return row_digests(redaction.redact(rows, table, self.policy, Exclusions(), self.hash_key), columns, self.key)
 
 
 def prepare_audit(
-    source: WarehouseSource, repository: Repository, plan: Plan, policy: Policy, hash_key: DataKey | None
+    source: WarehouseSource, repository: Repository, plan: Plan, policy: Policy, opened: OpenKeys
 ) -> SourceAudit | None:
     """Return how rows are compared with the snapshot before; None where that is of another source, or is damaged."""
-    parent = plan.parent
+    parent, hash_key = plan.parent, opened.of_hashes
     if parent is None or parent.consistency is None or plan.is_new_epoch or plan.damage is not None:
         return None
     until = parse(parent.consistency.window_from)
@@ -154,7 +157,9 @@ def prepare_audit(
             taken = tuple(dict.fromkeys(column for part in parts for column in part.columns))
             if {*taken} <= {*base.schema(name).names}:
                 columns[name] = taken
-    return SourceAudit(base, until, policy, columns, hash_key.plaintext if hash_key is not None else None)
+    # Of cells of all categories: the report of a part says the sums, so who lacks one of the keys can test no guess.
+    key = digest_key(b"".join(opened.of_categories[one].plaintext for one in sorted(opened.of_categories)), b"days")
+    return SourceAudit(base, until, policy, columns, hash_key.plaintext if hash_key is not None else None, key)
 
 
 def compare_days(audit: SourceAudit, source: WarehouseSource, plan: Plan, point: ConsistencyPoint, days: int) -> Plan:

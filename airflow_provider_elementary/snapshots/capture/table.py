@@ -26,10 +26,9 @@ from airflow_provider_elementary.snapshots.capture.earlier_rows import (
 from airflow_provider_elementary.snapshots.capture.partition import Part, parts_of
 from airflow_provider_elementary.snapshots.capture.plan import Plan
 from airflow_provider_elementary.snapshots.capture.prefetch import read_ahead
+from airflow_provider_elementary.snapshots.capture.replaced import Contents, contents_of_source
 from airflow_provider_elementary.snapshots.capture.slices import Slice
 from airflow_provider_elementary.snapshots.capture.table_entry import (
-    fingerprint_of,
-    is_unchanged,
     reads_undated,
     with_rows,
 )
@@ -124,15 +123,17 @@ def capture_table(run: CaptureRun, wanted: Slice) -> tuple[TableEntry, list[File
     base = run.plan.base
     carried = [file for file in base.manifest.files if file.table == table.name] if base else []
     if table.watermark is None:
-        entry = replace(entry, fingerprint=fingerprint_of(run.source, table))
-        before = base.manifest.tables[table.name] if base else None
-        if base is not None and before is not None and carried and is_unchanged(before, entry):
+        before = base.manifest.tables[table.name] if base and carried else None
+        if base and before and contents_of_source(run, table, parts).fingerprint == before.fingerprint:
             run.source.rejections.carry(table.name, base.manifest.rejected)
-            return replace(entry, rows=before.rows), carried
+            return replace(entry, rows=before.rows, fingerprint=before.fingerprint), carried
         carried = []
     started = time.monotonic()
     earlier = load_earlier(run, base, table, parts) if base and table.watermark else None
-    files = _capture_rows(run, wanted, parts, earlier)
+    contents = Contents(table, parts, run.policy, run.data_keys) if table.watermark is None else None
+    files = _capture_rows(run, wanted, parts, earlier, contents)
+    if contents is not None:
+        entry = replace(entry, fingerprint=contents.fingerprint)
     entry = with_rows(run.plan, run.point, run.tally, table, entry)
     _count_excluded_columns(run, table, parts, entry)
     seconds = time.monotonic() - started
@@ -154,7 +155,7 @@ def columns_to_read(source: WarehouseSource, table: Table, policy: Policy) -> li
 
 
 def _capture_rows(
-    run: CaptureRun, wanted: Slice, parts: Sequence[Part], earlier: EarlierRows | None
+    run: CaptureRun, wanted: Slice, parts: Sequence[Part], earlier: EarlierRows | None, contents: Contents | None
 ) -> list[FileEntry]:
     table = TABLES[wanted.table]
     columns = columns_to_read(run.source, table, run.policy)
@@ -184,7 +185,7 @@ def _capture_rows(
             batch = run.point.without_future(table, read, rejections)
             new = _new_rows(run, table, batch, earlier)
             for group in groups:
-                _add(run, stack, table, group, new, limit)
+                _add(run, stack, table, group, new, limit, contents)
             _count_excluded_rows(run, table, parts, new)
             run.rows_read(table.name, read.num_rows)
         if earlier is not None and len(earlier.rows):
@@ -214,10 +215,13 @@ def _add(
     group: Sequence[_OpenPart],
     batch: pa.RecordBatch,
     limit: FailedRowsLimit | None,
+    contents: Contents | None,
 ) -> None:
     rows = stored_rows(run, table, group[0].part, batch, run.exclusions, limit)
     if not rows.num_rows:
         return
+    if contents is not None:
+        contents.add(rows)
     if table.name in run.tally.stored:
         run.tally.stored[table.name].append(digest_stored(run.data_keys, table, [one.part for one in group], rows))
     for open_part in group:

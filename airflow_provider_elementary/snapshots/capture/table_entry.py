@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import replace
 from datetime import datetime
 
-import numpy as np
-
-from airflow_provider_elementary.elementary_schema import Kind, Table
+from airflow_provider_elementary.elementary_schema import Table
 from airflow_provider_elementary.snapshots.capture.consistency import ConsistencyPoint
-from airflow_provider_elementary.snapshots.capture.dedup import row_digests
 from airflow_provider_elementary.snapshots.capture.facts import TableFacts
 from airflow_provider_elementary.snapshots.capture.plan import Plan
 from airflow_provider_elementary.snapshots.capture.tally import Tally
 from airflow_provider_elementary.snapshots.capture.window import window_digest
 from airflow_provider_elementary.snapshots.manifest import TableEntry
 from airflow_provider_elementary.times import iso, parse
-from airflow_provider_elementary.warehouses.source import WarehouseSource
 from airflow_provider_elementary.warehouses.system_catalog.changes import TableChanges
 
 
@@ -68,22 +63,6 @@ def reads_undated(plan: Plan, point: ConsistencyPoint, table: Table) -> bool:
     """Return whether rows without a watermark are read again, as there are more than the snapshot before took."""
     before = _entry_before(plan, point, table)
     return before is not None and point.tables[table.name].undated_rows != (before.undated_rows or 0)
-
-
-def is_unchanged(before: TableEntry, entry: TableEntry) -> bool:
-    """Return whether a table that is replaced in place is unchanged; False without a fingerprint."""
-    return entry.fingerprint is not None and entry.fingerprint == before.fingerprint
-
-
-def fingerprint_of(source: WarehouseSource, table: Table) -> str | None:
-    """Return a hash of the state of a table that is replaced in place, or None without the columns for it."""
-    columns = [*table.key, "metadata_hash"] if table.kind is Kind.ARTIFACTS else list(table.key)
-    if not set(columns) <= set(source.table(table.name).columns):
-        return None
-    with source.read(table.name, columns=columns) as reader:
-        digests = [row_digests(batch, columns) for batch in reader]
-    in_order = np.sort(np.concatenate(digests)) if digests else np.empty(0)
-    return hashlib.sha256(in_order.tobytes()).hexdigest()
 
 
 def _entry_before(plan: Plan, point: ConsistencyPoint, table: Table) -> TableEntry | None:

@@ -76,16 +76,25 @@ def stored_rows(
 def digest_stored(
     data_keys: Mapping[Category, DataKey], table: Table, group: Sequence[Part], rows: pa.RecordBatch
 ) -> StoredRows:
-    """Return the digests of rows that the files of a group hold.
+    """Return the digests of rows that the files of a group hold."""
+    return rows[require_watermark(table)], digest_cells(data_keys, group, rows, b"window")
+
+
+def digest_cells(
+    data_keys: Mapping[Category, DataKey], group: Sequence[Part], rows: pa.RecordBatch, purpose: bytes
+) -> Digests:
+    """Return a digest of each row that the files of a group hold.
 
     Each file's cells are digested under the key of its category alone, so that nobody can test guesses of another's.
+
+    :param purpose: at most 16 bytes; the digests of another purpose are others.
     """
     found = [
-        row_digests(rows, part.columns, _window_key(data_keys[part.category].plaintext))
+        row_digests(rows, part.columns, digest_key(data_keys[part.category].plaintext, purpose))
         for part in sorted(group, key=lambda part: part.category)
     ]
     side_by_side = np.hstack([digests.view(np.uint8).reshape(-1, DIGEST_BYTES) for digests in found])
-    return rows[require_watermark(table)], side_by_side.view(f"S{side_by_side.shape[1]}").ravel()
+    return side_by_side.view(f"S{side_by_side.shape[1]}").ravel()
 
 
 def window_digest(stored: Sequence[StoredRows], window_from: datetime) -> str:
@@ -96,5 +105,6 @@ def window_digest(stored: Sequence[StoredRows], window_from: datetime) -> str:
     return digest_of_all(np.concatenate([no_digests(), *found]))
 
 
-def _window_key(data_key: bytes) -> bytes:
-    return hashlib.blake2b(data_key, digest_size=32, person=b"window").digest()
+def digest_key(data_key: bytes, purpose: bytes) -> bytes:
+    """Return the key of digests of a purpose, from which the data key cannot be computed."""
+    return hashlib.blake2b(data_key, digest_size=32, person=purpose).digest()

@@ -120,7 +120,7 @@ def capture_number(
         _require_planned(source, document, [one.table for one in slices])
         if prepared.plan.base is None:
             plan, policy = prepared.plan, prepared.options.policy
-            audit = prepare_audit(source, repository, plan, policy, prepared.opened.of_hashes)
+            audit = prepare_audit(source, repository, plan, policy, prepared.opened)
             prepared = replace(prepared, audit=audit)
         captured = capture_slices(source, repository.store, prepared, slices, part_label(number, attempt))
     except (TableReplacedError, TableUnreadableError, SourceHistoryTruncated, ParentCorrupt) as evidence:

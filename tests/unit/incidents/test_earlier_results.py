@@ -191,3 +191,60 @@ def test_the_newest_results_of_a_real_project_say_what_all_say_day_by_day(shared
     assert found.conditions
     assert sum(table.num_rows for table in earlier.tables.values()) < 8_000
     assert read_all < 10
+
+
+def little(days: int, bad: dict[int, str], **changed: Any) -> dict[str, pa.Table]:
+    """Return what a job wrote that tests one table daily, on day 1 without a result of Elementary's.
+
+    :param bad: statuses by day.
+    :param changed: by column, the value of a test result of a day.
+    """
+    rows: dict[str, list[dict[str, Any]]] = {name: [] for name in EVENTS}
+    listed = {"unique_id": TESTS[0], "name": "not_null", "generated_at": f"{MONDAY}"}
+    rows["dbt_tests"] = [{**listed, "parent_model_unique_id": "model.shop.orders"}]
+    for day in range(days):
+        at, command = MONDAY + timedelta(days=day), f"c{day}"
+        rows["dbt_invocations"].append(
+            {
+                **{"invocation_id": command, "created_at": at + timedelta(minutes=1), "command": "build"},
+                **{"generated_at": f"{at:%Y-%m-%dT%H:%M:%S}", "project_name": "shop"},
+            }
+        )
+        common = {"created_at": at, "status": bad.get(day, "pass"), "invocation_id": command}
+        if day == 1:
+            named = {"unique_id": TESTS[0], "resource_type": "test", "model_execution_id": command}
+            rows["dbt_run_results"].append({**common, **named})
+            continue
+        row = {
+            **{**common, "test_unique_id": TESTS[0], "test_execution_id": command, "table_name": "orders"},
+            **{"database_name": "shop", "schema_name": "core", "model_unique_id": "model.shop.orders"},
+        }
+        rows["elementary_test_results"].append({**row, **{name: value(day, row) for name, value in changed.items()}})
+    return {**project().held, **{name: rows_table(name, found) for name, found in rows.items()}}
+
+
+def test_a_result_of_no_command_that_comes_later_has_all_read_again() -> None:
+    def command(day: int, row: dict[str, Any]) -> str | None:
+        return None if day == 11 else str(row["invocation_id"])
+
+    bad, at = {0: "fail", 3: "fail"}, timedelta(hours=2)
+    _, before = compare(little(11, bad), MONDAY + timedelta(days=10) + at, None)
+
+    found, _ = compare(little(12, bad, invocation_id=command), MONDAY + timedelta(days=11) + at, before.earlier)
+
+    assert found.conditions[0].ended_at != before.conditions[0].ended_at
+    assert None in since
+
+
+@pytest.mark.parametrize("is_saved", [True, False])
+def test_nothing_is_saved_where_commands_give_one_id_of_executions(is_saved: bool) -> None:
+    def execution(day: int, row: dict[str, Any]) -> str:
+        return str(row["invocation_id"]) if is_saved else "one"
+
+    bad = {0: "fail", 3: "fail", 11: "error"}
+    earlier = None
+    for days in range(8, 14):
+        as_of = MONDAY + timedelta(days=days - 1, hours=2)
+        found, _ = compare(little(days, bad, test_execution_id=execution), as_of, earlier)
+        earlier = found.earlier
+        assert (earlier is not None) == is_saved
