@@ -14,7 +14,7 @@ from airflow_provider_elementary.storage.object_store.local import LocalStore
 
 
 class _Waiting(LocalStore):
-    """A local store whose files are complete once it is told so; some never are."""
+    """A local store that completes files only when a test lets it; some it refuses."""
 
     def __init__(self, path: Path, *, failing: str = "") -> None:
         super().__init__(path)
