@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from contextlib import ExitStack, contextmanager
 from types import TracebackType
 from typing import BinaryIO, Self
 
 from airflow_provider_elementary.storage.object_store.store import Store
-from airflow_provider_elementary.timeouts import CLOSE_SECONDS, ends_within, in_background
+from airflow_provider_elementary.timeouts import CLOSE_SECONDS, in_background
 
 # Each may hold the last part of a file, or the whole of a small one.
 _AT_ONCE = 4
@@ -33,12 +33,11 @@ class Uploads:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for completing in self._begun:
-            if error is None:
-                completing.result()
-            else:
-                # What went wrong first is raised; prune removes what is complete.
-                ends_within(completing, CLOSE_SECONDS)
+        # What went wrong first is raised; prune removes what is complete.
+        wait(self._begun, None if error is None else CLOSE_SECONDS)
+        if error is None:
+            for completed in self._begun:
+                completed.result()
 
     @contextmanager
     def create(self, key: str) -> Iterator[BinaryIO]:

@@ -46,11 +46,13 @@ class Upload(io.RawIOBase):
 
     def complete(self) -> None:
         """Send the rest and make the object appear."""
+        rest, self._buffer = bytes(self._buffer), bytearray()
         if self._begun is None:
-            self._store.create_whole(self._key, bytes(self._buffer))
+            self._store.create_whole(self._key, rest)
         else:
-            if self._buffer:
-                self._send(bytes(self._buffer))
+            if rest:
+                self._send(rest)
+                del rest
             parts = [self._sent(part) for part in self._started]
             self._store.complete_multipart(self._key, self._begun.result(), parts)
 
