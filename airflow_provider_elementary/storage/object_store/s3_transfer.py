@@ -26,7 +26,7 @@ class Upload(io.RawIOBase):
         self._store = store
         self._key = key
         self._buffer = bytearray()
-        self._begun: Future[str] | None = None
+        self._upload_id: str | None = None
         self._started: list[Future[dict[str, Any]]] = []
         register(self)
 
@@ -47,21 +47,20 @@ class Upload(io.RawIOBase):
     def complete(self) -> None:
         """Send the rest and make the object appear."""
         rest, self._buffer = bytes(self._buffer), bytearray()
-        if self._begun is None:
+        if self._upload_id is None:
             self._store.create_whole(self._key, rest)
         else:
             if rest:
                 self._send(rest)
-                del rest
             parts = [self._sent(part) for part in self._started]
-            self._store.complete_multipart(self._key, self._begun.result(), parts)
+            self._store.complete_multipart(self._key, self._upload_id, parts)
 
     def abort(self) -> None:
         """Discard the parts that were sent, within seconds."""
-        if self._begun is None:
+        if self._upload_id is None:
             return
         # If the store does not answer, prune removes the upload later.
-        cleaning = in_background("s3-upload", self._clean_up, self._begun)
+        cleaning = in_background("s3-upload", self._clean_up, self._upload_id)
         if not self._store.is_silent and not ends_within(cleaning, 2 * CLOSE_SECONDS):
             self._store.is_silent = True
 
@@ -73,24 +72,22 @@ class Upload(io.RawIOBase):
                 with suppress(InvalidStateError):
                     part.set_exception(StoreError(f"The upload of {self._key} was ended by a signal. Retry."))
 
-    def _clean_up(self, begun: Future[str]) -> None:
+    def _clean_up(self, upload_id: str) -> None:
         # A part that arrives after its upload was aborted stays.
         wait(self._started, CLOSE_SECONDS)
         # The reason for aborting matters more than that this failed.
         with suppress(ElementaryError):
-            self._store.abort_multipart(self._key, begun.result())
+            self._store.abort_multipart(self._key, upload_id)
 
     def _send(self, content: bytes) -> None:
-        if self._begun is None:
-            self._begun = in_background("s3-upload", self._store.start_multipart, self._key)
+        if self._upload_id is None:
+            self._upload_id = self._store.start_multipart(self._key)
         if len(self._started) >= _PARTS_IN_FLIGHT:
             # Waiting for the part before the last bounds memory, and raises its failure here.
             self._sent(self._started[-_PARTS_IN_FLIGHT])
         number = len(self._started) + 1
-        self._started.append(in_background("s3-upload", self._put, self._begun, number, content))
-
-    def _put(self, begun: Future[str], number: int, content: bytes) -> dict[str, Any]:
-        return self._store.put_part(self._key, begun.result(), number, content)
+        put = self._store.put_part
+        self._started.append(in_background("s3-upload", put, self._key, self._upload_id, number, content))
 
     def _sent(self, part: Future[dict[str, Any]]) -> dict[str, Any]:
         if not ends_within(part, UPLOAD_SECONDS):
