@@ -7,16 +7,21 @@ READY := $(VENV)/.ready
 # Where bytecode is not kept, every process compiles Airflow again: most of the time of the demo and of many tests.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test lint types unit frontend matrix acceptance benchmarks docs package release clean
+.PHONY: demo test suite lint types unit frontend matrix acceptance benchmarks docs package release clean
 
 demo: $(READY)
 	@$(BIN)/airflow-elementary demo
 
-# Three workers on two cores: many tests wait, for a server that is silent or a task that is to end. In the order of folders,
-# so that the dear files come first; a worker that a hanging test ended is not replaced, as it would run that test again.
-test: $(READY) lint types
+# Types beside the tests: alone they keep one core busy for half a minute, and the other idle.
+test: $(READY) lint
 	@$(MAKE) --no-print-directory frontend || true
-	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder --max-worker-restart 0
+	@$(MAKE) --no-print-directory -j 2 types suite
+
+# Five workers on two cores: half of the time of many tests is waiting, for a server, a browser or a task. In the order of
+# folders, so that the dear files come first; a worker that a hanging test ended is not replaced, as it would run that test
+# again.
+suite: $(READY)
+	$(BIN)/pytest -n 5 --dist loadfile --no-loadscope-reorder --max-worker-restart 0
 
 # The page's script, with npm from its lock file; without it the page shows the charts of the server.
 frontend:

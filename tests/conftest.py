@@ -73,6 +73,8 @@ def pytest_sessionstart() -> None:
 def pytest_collection_finish() -> None:
     """Let the collector of garbage leave alone what was collected and imported: looking through it takes long."""
     gc.freeze()
+    # What tests import later, Airflow's servers above all, is looked through a tenth as often.
+    gc.set_threshold(5_000, 20, 20)
     gc.enable()
 
 
