@@ -155,7 +155,7 @@ def _table(table: str, metric: str) -> str:
 
 def _continued(past: Sequence[Condition], runs: Sequence[Condition], buckets: _Buckets) -> list[Condition]:
     """Return the conditions of one metric: those of the previous run, ended or continued by the new buckets."""
-    earlier = {known: _before(known, buckets) for known in past}
+    earlier = {known: _before(known, buckets) for known in (_without_end(each, buckets) for each in past)}
     found: list[Condition] = []
     for run in runs:
         same = next((known for known, kept in earlier.items() if _is_continued(known, kept, run, buckets)), None)
@@ -172,6 +172,12 @@ def _continued(past: Sequence[Condition], runs: Sequence[Condition], buckets: _B
     continued = [_ended(kept, buckets) if known.holds else known for known, kept in earlier.items()]
     # Where no bucket is left, all were corrected.
     return [*found, *(condition for condition in continued if condition.times)]
+
+
+def _without_end(known: Condition, buckets: _Buckets) -> Condition:
+    """Return a condition that holds again where the bucket that ended it was corrected and is off."""
+    bucket = buckets.get(known.ended_at) if known.ended_at and not known.is_closed else None
+    return known if bucket is None or bucket.is_as_expected else replace(known, ended_at=None)
 
 
 def _before(known: Condition, buckets: _Buckets) -> Condition:

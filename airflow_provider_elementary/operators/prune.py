@@ -119,7 +119,7 @@ class ElementaryMaintainStoreOperator(ElementaryPruneSnapshotsOperator):
     """Keeps the cost of a store flat: merges small files, writes missing pages of the index, and prunes.
 
     Put it after the tasks that read what the sync took, or into a DAG of its own. It needs the keys and no warehouse.
-    Below six new snapshots there is nothing to merge, and with every sixth it prunes. The arguments are those of
+    Below nine new snapshots there is nothing to merge, and with every sixth it prunes. The arguments are those of
     :class:`ElementaryPruneSnapshotsOperator`: without a rule all snapshots stay. With ``preview`` nothing is merged.
     """
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Protocol, TypeVar
 
 #: Every N snapshots after the base, a list repeats what those between it and an earlier one added. In a store that is
-#: compacted every six syncs, the next base comes before the first such list.
+#: compacted, the next base comes before the second such list.
 _STEPS = (48, 8)
 
 

@@ -39,11 +39,8 @@ from airflow_provider_elementary.snapshots.manifest_document import (
 )
 from airflow_provider_elementary.snapshots.numbers import newest_proved
 from airflow_provider_elementary.snapshots.prune_record import (
-    PruneRecord,
     known_record,
-    newest_record,
     read_records,
-    record_numbers,
     tombstones,
 )
 from airflow_provider_elementary.storage.genesis import Role
@@ -114,7 +111,10 @@ def find_head(repository: Repository, numbers: Sequence[int] | None = None) -> S
         row = newest_page(repository)
         return row.sequence if row is not None else start
 
-    at_the_end, record = _look(repository) if numbers is None else ([], known_record(repository))
+    at_the_end = _look(repository) if numbers is None else []
+    if at_the_end and (newest := proved(at_the_end[-1])) is not None:
+        return newest
+    record = known_record(repository)
     # The newest snapshot at the time of a prune stays, and all after it do.
     start = record.document.head.sequence if record else 1
     head = None
@@ -138,15 +138,12 @@ def find_head(repository: Repository, numbers: Sequence[int] | None = None) -> S
     return head
 
 
-def _look(repository: Repository) -> tuple[list[int], Signed[PruneRecord] | None]:
-    """Return the newest numbers below ``manifests/`` and a prune record, with the genesis read beside them."""
-    with Threads(3) as threads:
+def _look(repository: Repository) -> list[int]:
+    """Return the newest numbers below ``manifests/``, with the genesis read beside them."""
+    with Threads(2) as threads:
         numbers = threads.submit(numbers_at_the_end, repository)
-        records = threads.submit(record_numbers, repository) if repository.record is None else None
-        trust = threads.submit(repository.require_pinned_store)
-        trust.result()
-        record = newest_record(repository, records.result()) if records is not None else known_record(repository)
-        return numbers.result(), record
+        threads.submit(repository.require_pinned_store).result()
+        return numbers.result()
 
 
 def read_signed(repository: Repository, sequence: int) -> Signed[ManifestDocument]:

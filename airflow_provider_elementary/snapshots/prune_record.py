@@ -109,21 +109,12 @@ def read_records(repository: Repository) -> Iterator[Signed[PruneRecord]]:
         yield newest
 
 
-def newest_record(repository: Repository, numbers: Sequence[int] | None = None) -> Signed[PruneRecord] | None:
-    """Return the newest prune record, or None where nothing was ever pruned.
-
-    :param numbers: those that :func:`record_numbers` returned, where the caller listed them.
-    """
-    if numbers is None:
-        numbers = record_numbers(repository)
-    found = newest_proved(numbers, 1, partial(_proved, repository))
+def newest_record(repository: Repository) -> Signed[PruneRecord] | None:
+    """Return the newest prune record, or None where nothing was ever pruned."""
+    numbers = numbered(repository.store, PRUNE_RECORDS)[0]
+    found = newest_proved(list(numbers), 1, partial(_proved, repository))
     repository.record = (found,)
     return found
-
-
-def record_numbers(repository: Repository) -> list[int]:
-    """Return the numbers below ``prunes/``, in order."""
-    return list(numbered(repository.store, PRUNE_RECORDS)[0])
 
 
 def known_record(repository: Repository) -> Signed[PruneRecord] | None:

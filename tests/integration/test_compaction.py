@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from airflow_provider_elementary.exceptions import (
 )
 from airflow_provider_elementary.snapshots import LocalKeys, Manifest, capture, index, open_snapshot
 from airflow_provider_elementary.snapshots.chain import Anchor
-from airflow_provider_elementary.snapshots.maintenance import compaction
+from airflow_provider_elementary.snapshots.maintenance import compaction, mergeable
 from airflow_provider_elementary.snapshots.maintenance.compaction import compact
 from airflow_provider_elementary.snapshots.maintenance.maintain import maintain
 from airflow_provider_elementary.snapshots.maintenance.prune import prune
@@ -48,8 +48,16 @@ def sync(rest: Rest, directory: Path, hours: int, **options: Any) -> Manifest:
     return take(rest, directory / "warehouse.duckdb", world, overlap=timedelta(minutes=10), **options)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def few() -> Iterator[None]:
+    """Let a compaction begin with the files of as many snapshots as one run can merge."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(mergeable, "SNAPSHOTS", HOURS)
+        yield
+
+
 @pytest.fixture(scope="module")
-def original(tmp_path_factory: pytest.TempPathFactory) -> tuple[Rest, list[Manifest]]:
+def original(few: None, tmp_path_factory: pytest.TempPathFactory) -> tuple[Rest, list[Manifest]]:
     """An hourly sync of six hours of one day."""
     directory = tmp_path_factory.mktemp("original")
     rest = Rest(local_rest(directory).store, LocalKeys(MASTER_KEYS), directory / "store")
@@ -85,8 +93,8 @@ class TestRows:
         before = rows_of(open_snapshot(compacted.repository, manifests[-1].snapshot_id))
         assert rows_of(compacted.repository.source(newest)) == before
         assert set(before) == set(TABLES)
-        # What one run may ask of the store leaves out a file of the last table.
-        assert len(manifests[-1].files) - len(newest.files) == 71 - 12
+        # What one run may ask of the store leaves out the last table.
+        assert len(manifests[-1].files) - len(newest.files) == 66 - 11
 
     def test_it_is_a_snapshot_of_the_time_and_contents_of_the_one_before(
         self, compacted: Rest, manifests: list[Manifest]
@@ -104,11 +112,14 @@ class TestRows:
 
         assert (report.findings, report.manifests) == ((), HOURS + 1)
 
-    def test_nothing_is_left_to_merge(self, rest: Rest) -> None:
-        first = compact(rest.repository)
+    def test_a_later_run_merges_what_is_left(self, rest: Rest) -> None:
+        runs = [compact(rest.repository) for _ in range(3)]
 
-        assert compact(rest.repository).snapshots == ()
-        assert (first.files, first.merged_files) == (71, 12)
+        assert [(run.files, run.merged_files, len(run.snapshots)) for run in runs] == [
+            (66, 11, 1),
+            (6, 1, 1),
+            (0, 0, 0),
+        ]
 
     def test_the_next_sync_continues_it(self, compacted: Rest, manifests: list[Manifest], tmp_path: Path) -> None:
         rest = copied(compacted, tmp_path)
@@ -118,7 +129,7 @@ class TestRows:
         assert (taken.kind, taken.sequence, taken.base) == ("incremental", HOURS + 2, HOURS + 1)
         assert read_all(rest.repository.source(), "dbt_run_results").num_rows == 5 * (HOURS + 1)
 
-    def test_fewer_than_six_snapshots_are_not_merged(self, rest: Rest, tmp_path: Path) -> None:
+    def test_files_of_fewer_snapshots_are_not_merged(self, rest: Rest, tmp_path: Path) -> None:
         rest.path(f"manifests/{HOURS:010d}").unlink()
 
         assert compact(rest.repository).snapshots == ()
@@ -248,7 +259,7 @@ class TestMaintain:
         assert report.prune is not None
         # The compaction has the time and the rows of the snapshot before it, and takes its place.
         assert [kept.sequence for kept in report.prune.kept] == [HOURS + 1, HOURS - 1]
-        assert (report.compaction.files, report.pages) == (71, 1)
+        assert (report.compaction.files, report.pages) == (66, 1)
         assert verify(rest.repository, snapshot="all").findings == ()
 
     def test_results_of_a_snapshot_that_a_compaction_replaced_stay(self, rest: Rest, manifests: list[Manifest]) -> None:
@@ -281,8 +292,8 @@ class TestMaintain:
 
         text, facts = capsys.readouterr().out.split("{", 1)
         assert statuses == [0, 0]
-        assert "merged 71 files into 12, wrote 0 index pages" in text
-        assert json.loads("{" + facts)["compaction"]["files"] == 0
+        assert "merged 66 files into 11, wrote 0 index pages" in text
+        assert json.loads("{" + facts)["compaction"]["files"] == 6
 
     def test_the_operator_returns_what_it_did(self, rest: Rest, airflow_connection: Callable[..., str]) -> None:
         from airflow_provider_elementary.operators.snapshot import ElementaryMaintainStoreOperator

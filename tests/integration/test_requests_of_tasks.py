@@ -41,8 +41,8 @@ from tests.support.syncs import CountedKeys, Sync
 #: Its days, its weeks and the month before are in files of their own.
 DAYS = 24
 END = datetime(2026, 11, 28)
-#: Maintenance merges six increments: so there are runs before it and after it.
-HOURS = 8
+#: Maintenance merges nine increments: so there are runs before it and after it.
+HOURS = 12
 #: The most that a task asks for; the anomalies task for verdicts, incidents and the page's summary together.
 MOST = {"metrics": 35, "elementary": 44, "robust": 57}
 

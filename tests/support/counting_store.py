@@ -18,6 +18,7 @@ from airflow_provider_elementary.exceptions import ObjectNotFoundError
 from airflow_provider_elementary.snapshots import Keys, LocalKeys, Manifest, Repository, find_manifest
 from airflow_provider_elementary.snapshots.capture.commit import commit
 from airflow_provider_elementary.snapshots.capture.plan import Plan
+from airflow_provider_elementary.snapshots.chain import Anchor
 from airflow_provider_elementary.snapshots.maintenance import compaction
 from airflow_provider_elementary.snapshots.maintenance.compaction import CompactionReport, compact
 from airflow_provider_elementary.snapshots.maintenance.mergeable import MERGED, Merge
@@ -242,7 +243,8 @@ class SyntheticChain:
     def compact(self, repository: Repository) -> CompactionReport:
         """Merge small files as a maintenance does, each by one request; what is in them is made up."""
         with patch.object(compaction, "_merge", self._merge), patch.object(compaction, "_without_key", return_value=()):
-            report = compact(repository)
+            newest = Anchor(self.newest.sequence, self.newest.sha256) if self.newest is not None else None
+            report = compact(repository, anchors=[newest] if newest is not None else ())
         if report.head is not None:
             counted = (self.store.requests.copy(), self.store.bytes)
             self.newest = find_manifest(repository)

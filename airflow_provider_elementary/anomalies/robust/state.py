@@ -17,7 +17,7 @@ from airflow_provider_elementary.arrow_values import array_of_numbers, numpy_of
 FORMAT = b"10"
 #: What the model computes: a state of another version is replayed, one of another release of the package is not. Change
 #: it with the arithmetic of :mod:`~airflow_provider_elementary.anomalies.robust.model`; a test says when.
-MODEL_VERSION = 7
+MODEL_VERSION = 8
 _FIRSTS = ("first", "second", "third")
 _NOWHERE = np.zeros(0, np.int64)
 

@@ -28,7 +28,7 @@ from airflow_provider_elementary.snapshots.prune_record import known_record, wit
 from airflow_provider_elementary.snapshots.reader import SnapshotSource
 from airflow_provider_elementary.storage.encrypted_parquet import encrypted_file, open_encrypted
 from airflow_provider_elementary.storage.file_binding import WHOLE_BYTES, fetch_from
-from airflow_provider_elementary.storage.layout import data_file
+from airflow_provider_elementary.storage.layout import data_file, manifest_key
 from airflow_provider_elementary.storage.signed_documents import Signed
 from airflow_provider_elementary.times import utc_now
 
@@ -42,16 +42,16 @@ log = logging.getLogger(__name__)
 _ATTEMPTS = 5
 #: What one run may ask of the store; the rest is left to the next one.
 REQUESTS = 100
-#: Of these: for the genesis, its signers, names, the newest page, prune records, the generation and the commit; and for
-#: a further commit of a run. The manifests of the list and pages of the index are added.
-_BESIDES, _BESIDES_NEXT = 11, 7
+#: Of these: for the genesis, its signers, names, the newest page, prune records, the generation and the commit. The
+#: manifests of the list and pages of the index are added.
+_BESIDES = 11
 
 
 @dataclass(frozen=True)
 class CompactionReport:
     """What a compaction merged.
 
-    :param snapshots: the ids of the compactions that were committed; none where there was too little to merge.
+    :param snapshots: the id of the compaction that was committed; none where there was too little to merge.
     :param files: the files that were merged.
     :param merged_files: the files that are in their place.
     :param rows: the rows in them.
@@ -66,7 +66,7 @@ class CompactionReport:
 
 
 def compact(repository: Repository, *, anchors: Iterable[Anchor] = ()) -> CompactionReport:
-    """Merge small files of the newest snapshot, a day of rows at a time, each in a commit of its own.
+    """Merge small files of the newest snapshot, those of a table and day into one for each category.
 
     A run asks the store at most 100 times, other writers left aside; what is left over is merged by the next ones.
     A compaction is a snapshot of kind ``compaction``: it has the rows and the time of the one before it, and other
@@ -84,6 +84,9 @@ def compact(repository: Repository, *, anchors: Iterable[Anchor] = ()) -> Compac
     """
     repository.documents.require_signer()
     given = max(anchors, key=lambda anchor: anchor.sequence, default=None)
+    if given is not None:
+        # The newest snapshot is among the names from it on.
+        repository.listed_after = manifest_key(given.sequence - 1)
     head = find_head(repository)
     if head is not None and not head.document.may_merge:
         # Nothing is built upon it, so that no page and no prune record has to show that it is the newest.
@@ -96,27 +99,22 @@ def compact(repository: Repository, *, anchors: Iterable[Anchor] = ()) -> Compac
         raise none_found(repository)
     whole = resolve_manifest(repository, head)
     manifest, _ = without_expired_of(known_record(repository), whole)
-    expired = {file.key for file in whole.files} - {file.key for file in manifest.files}
-    report, left = CompactionReport(), REQUESTS - _BESIDES - len(path(whole.sequence, whole.base))
-    while True:
-        source = SnapshotSource(repository, manifest)
-        deleted: set[Category] = set()
-        for_files = left - requests_of_pages(repository, manifest.sequence + 1)
-        while found := _without_key(source, merges := next_merges(manifest.files, deleted, requests=for_files)):
-            deleted |= found
-        if not merges or (done := _merge_all(repository, source, merges, head)) is None:
-            return report
-        head = None
-        committed, outputs = done
-        manifest = replace(committed, files=tuple(file for file in committed.files if file.key not in expired))
-        report = CompactionReport(
-            snapshots=(*report.snapshots, committed.snapshot_id),
-            files=report.files + sum(len(merge.files) for merge in merges),
-            merged_files=report.merged_files + len(outputs),
-            rows=report.rows + sum(merge.rows for merge in merges),
-            head=Parent(committed.sequence, committed.sha256),
-        )
-        left = for_files - sum(merge.requests for merge in merges) - _BESIDES_NEXT
+    left = (
+        REQUESTS - _BESIDES - len(path(whole.sequence, whole.base)) - requests_of_pages(repository, whole.sequence + 1)
+    )
+    source, deleted = SnapshotSource(repository, manifest), set[Category]()
+    while found := _without_key(source, merges := next_merges(manifest.files, deleted, requests=left)):
+        deleted |= found
+    if not merges or (done := _merge_all(repository, source, merges, head)) is None:
+        return CompactionReport()
+    committed, outputs = done
+    return CompactionReport(
+        snapshots=(committed.snapshot_id,),
+        files=sum(len(merge.files) for merge in merges),
+        merged_files=len(outputs),
+        rows=sum(merge.rows for merge in merges),
+        head=Parent(committed.sequence, committed.sha256),
+    )
 
 
 def _without_key(source: SnapshotSource, merges: Sequence[Merge]) -> set[Category]:
@@ -138,7 +136,7 @@ def _merge_all(
     repository: Repository,
     source: SnapshotSource,
     merges: Sequence[Merge],
-    head: Signed[ManifestDocument] | None,
+    head: Signed[ManifestDocument],
 ) -> tuple[Manifest, list[FileEntry]] | None:
     """Write the merged files and commit them; None where another snapshot no longer has what was merged."""
     snapshot_id = f"{utc_now():%Y%m%dT%H%M%SZ}-{os.urandom(4).hex()}"
@@ -250,7 +248,7 @@ def _require_same(repository: Repository, merge: Merge, read: _Rows, written: _R
 
 def _commit(
     repository: Repository,
-    head: Signed[ManifestDocument] | None,
+    head: Signed[ManifestDocument],
     inputs: set[str],
     outputs: Sequence[FileEntry],
     snapshot_id: str,
@@ -259,12 +257,13 @@ def _commit(
 
     :param head: the newest manifest as it was before; if there is a newer one, only the next attempt succeeds.
     """
+    newest: Signed[ManifestDocument] | None = head
     for attempt in range(_ATTEMPTS):
-        if attempt or head is None:
-            head = find_head(repository)
-        if head is None:
+        if attempt:
+            newest = find_head(repository)
+        if newest is None:
             return None
-        parent = resolve_manifest(repository, head)
+        parent = resolve_manifest(repository, newest)
         if not inputs <= {file.key for file in parent.files}:
             return None
         manifest = replace(
@@ -281,6 +280,6 @@ def _commit(
             lost_until=None,
         )
         require_files(repository, manifest)
-        if (committed := write_manifest(repository, manifest, head.document)) is not None:
+        if (committed := write_manifest(repository, manifest, newest.document)) is not None:
             return committed
     return None

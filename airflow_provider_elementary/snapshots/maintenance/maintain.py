@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_elementary.snapshots.index import write_missing_pages
 from airflow_provider_elementary.snapshots.lookup import find_head, none_found
 from airflow_provider_elementary.snapshots.maintenance.compaction import CompactionReport, compact
-from airflow_provider_elementary.snapshots.maintenance.mergeable import SNAPSHOTS
 from airflow_provider_elementary.snapshots.maintenance.prune import ORPHAN_AGE, PruneReport, prune
 from airflow_provider_elementary.snapshots.maintenance.retention import Retention
 
 if TYPE_CHECKING:
     from airflow_provider_elementary.snapshots.chain import Anchor
     from airflow_provider_elementary.snapshots.repository import Repository
+
+#: After how many snapshots a scheduled maintenance prunes.
+_PRUNE_EVERY = 6
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,6 @@ def maintain(
     pages = write_missing_pages(repository, newest)
     new = range(newest - len(compaction.snapshots), newest + 1)
     pruned = None
-    if prune_now or any(number % SNAPSHOTS == 0 for number in new):
+    if prune_now or any(number % _PRUNE_EVERY == 0 for number in new):
         pruned = prune(repository, retention, anchors=anchors, orphan_age=orphan_age)
     return MaintenanceReport(repository.uri, compaction, pages, pruned)

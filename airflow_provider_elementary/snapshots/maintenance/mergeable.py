@@ -11,9 +11,9 @@ from airflow_provider_elementary.elementary_schema import TABLES, Category
 from airflow_provider_elementary.snapshots.manifest import FileEntry
 from airflow_provider_elementary.storage.file_binding import WHOLE_BYTES
 
-#: The fewest new snapshots that are merged.
-SNAPSHOTS = 6
-#: The ``part`` of merged files; until their day is over, they are not merged again.
+#: Files are merged once there are as many new ones as this number of snapshots write.
+SNAPSHOTS = 9
+#: The ``part`` of merged files.
 MERGED = "merged"
 
 
@@ -35,9 +35,9 @@ class Merge:
         return sum(file.rows for file in self.files if file.category is first)
 
     @property
-    def snapshots(self) -> set[str]:
-        """The snapshots that wrote them."""
-        return {file.snapshot_id for file in self.files}
+    def new(self) -> set[str]:
+        """The snapshots that wrote those that were not merged before."""
+        return {file.snapshot_id for file in self.files if file.part != MERGED}
 
     @property
     def categories(self) -> tuple[Category, ...]:
@@ -59,40 +59,34 @@ class Merge:
 def next_merges(
     files: Sequence[FileEntry], without: Collection[Category] = (), *, requests: int | None = None
 ) -> list[Merge]:
-    """Return what one compaction merges of the oldest day; nothing where too few snapshots wrote small files.
+    """Return what one compaction merges; nothing where too few snapshots wrote small files.
 
-    The files of a manifest have one generation, one epoch and one data key for each category.
+    The files of a manifest have one generation, one epoch and one data key for each category. What was merged of a day
+    before is merged again with what is new of it. The oldest day comes first, then what most snapshots wrote.
 
     :param files: the list of the newest snapshot, without expired files.
     :param without: categories whose key is gone: their tables stay as they are.
-    :param requests: the most that reading and writing files may take; what most snapshots wrote comes first.
+    :param requests: the most that reading and writing files may take.
     """
-    newest = max((file.max_watermark for file in files if file.max_watermark is not None), default="")[:10]
-    fresh = [file for file in files if file.part != MERGED or (file.max_watermark or "")[:10] < newest]
-    merges = [merge for merge in _merges(fresh, without) if len(merge.snapshots) > 1]
-    written = Counter((merge.day, snapshot) for merge in merges for snapshot in merge.snapshots)
+    merges = [merge for merge in _merges(files, without) if len(merge.files) > len(merge.categories) and merge.new]
+    written = Counter((merge.day, snapshot) for merge in merges for snapshot in merge.new)
     # What a run left over of a snapshot does not count as much as a whole one.
-    if len(written) < SNAPSHOTS or written.total() < SNAPSHOTS * max(written.values()):
+    if not merges or written.total() < SNAPSHOTS * max(written.values()):
         return []
-    oldest = min(merge.day for merge in merges)
-    chosen: dict[tuple[str, Category], Merge] = {}
-    for merge in merges:
-        places = [(merge.table, file.category) for file in merge.files]
-        # A snapshot writes one file of a table and category, unless it was captured in parts.
-        if merge.day == oldest and not any(place in chosen for place in places):
-            chosen.update(dict.fromkeys(places, merge))
-    return _within(list(dict.fromkeys(chosen.values())), requests)
-
-
-def _within(merges: Sequence[Merge], requests: int | None) -> list[Merge]:
-    """Return the merges that a number of requests allows, the last one perhaps in part."""
-    if requests is None:
-        return list(merges)
     found: list[Merge] = []
-    for merge in sorted(merges, key=lambda merge: len(merge.snapshots), reverse=True):
-        if (part := merge.within(requests)) is not None:
-            found.append(part)
-            requests -= part.requests
+    taken: set[tuple[str, Category]] = set()
+    for merge in sorted(merges, key=lambda merge: (merge.day, -len(merge.new))):
+        places = {(merge.table, category) for category in merge.categories}
+        # A snapshot writes one file of a table and category, unless it was captured in parts.
+        if not taken.isdisjoint(places):
+            continue
+        # What is merged in part is read again by the next run, so other tables come first.
+        part = merge if requests is None or merge.requests <= requests or found else merge.within(requests)
+        if part is None or (requests is not None and part.requests > requests):
+            continue
+        found.append(part)
+        taken |= places
+        requests = requests - part.requests if requests is not None else None
     return found
 
 
@@ -108,9 +102,13 @@ def _merges(files: Sequence[FileEntry], without: Collection[Category]) -> list[M
             # Files of other rows stand alone; those of other columns stay together.
             for unit in [[part] for part in parts] if parts[0].by_rows else [parts]:
                 if (day := _day(unit)) is not None and _may_merge(unit, without):
-                    shape = tuple(file.category for file in unit)
+                    shape = tuple(sorted(file.category for file in unit))
                     found.setdefault((name, shape, day), []).extend(unit)
-    return [Merge(name, day, tuple(unit)) for (name, _, day), unit in found.items()]
+    # What was merged before comes first, so that all of a day ends in one file.
+    return [
+        Merge(name, day, tuple(sorted(written, key=lambda file: file.part != MERGED)))
+        for (name, _, day), written in found.items()
+    ]
 
 
 def _may_merge(unit: Sequence[FileEntry], without: Collection[Category]) -> bool:

@@ -132,12 +132,13 @@ class Week:
         began = time.process_time()
         taken = self._project.take(hour, repository)
         cpu = time.process_time() - began
+        self._synced = Anchor(taken.sequence, taken.sha256)
         note = f"{taken.kind}, {len(taken.new_files)} new files, {self._tasks.counted.calls} uses of master keys"
         return Cost(self._store.total, self._store.bytes / 1000, cpu, note)
 
     def _compact(self, repository: Repository, hour: int) -> str:
         with patch.object(compaction, "utc_now", return_value=self._project.now(hour)):
-            return f"{compact(repository).files} files"
+            return f"{compact(repository, anchors=[self._synced]).files} files"
 
     def _verify(self, repository: Repository, snapshot: str) -> str:
         newest = find_manifest(opened(CountingStore(self._store.objects), self._tasks.keys))

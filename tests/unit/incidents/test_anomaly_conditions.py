@@ -8,11 +8,13 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_elementary.anomalies import robust
+from airflow_provider_elementary.anomalies.feedback import Feedback
 from airflow_provider_elementary.anomalies.robust.model.parameters import DAILY
 from airflow_provider_elementary.anomalies.table_quality import table_qualities
 from airflow_provider_elementary.incidents.anomaly_conditions import anomaly_conditions
@@ -26,10 +28,10 @@ DAYS = 60
 BEGAN = FIRST_DAY + timedelta(days=DAYS)
 
 
-def verdicts(tail: Sequence[float | None]) -> pa.Table:
+def verdicts(tail: Sequence[float | None], **parameters: Any) -> pa.Table:
     """Return the verdicts on a table of some 1,000 rows a day and then of others."""
     usual = np.random.default_rng(5).normal(1000, 20, DAYS).round()
-    return robust.score(daily([*usual, *tail]))
+    return robust.score(daily([*usual, *tail]), **parameters)
 
 
 def conditions(of: pa.Table, before: Sequence[Condition] = ()) -> list[Condition]:
@@ -57,6 +59,72 @@ def test_an_outage_is_open_as_long_as_it_lasts(value: float | None, days: int) -
     assert times_of([condition]) == [(BEGAN, BEGAN + timedelta(days=days), None)]
     assert condition.evidence.startswith(f"{days} buckets in a row not as expected")
     assert table_qualities(scored, 1)[0].checks[0].success is False
+
+
+Values = list[float | None]
+
+
+def usual_values(name: str, random: np.random.Generator) -> Values:
+    return {
+        "few rows": lambda: [*random.poisson(3, DAYS) * 1.0],
+        "a new level": lambda: [*random.normal(3, 0.3, DAYS - 5).round(), *random.normal(9, 0.9, 5).round()],
+        "an average": lambda: [*random.normal(30, 6, DAYS)],
+    }[name]()
+
+
+@pytest.mark.parametrize(
+    ("usual", "metric", "value"),
+    [
+        ("few rows", "row_count", 0.0),
+        ("a new level", "row_count", 0.0),
+        ("an average", "average", None),
+        ("an average", "average", 30.0),
+    ],
+)
+def test_every_outage_has_one_incident(usual: str, metric: str, value: float | None) -> None:
+    scored = robust.score(
+        pa.concat_tables(
+            daily(
+                [*usual_values(usual, np.random.default_rng(seed)), *[value] * 25],
+                metric_name=metric,
+                full_table_name=f"SHOP.CORE.T{seed}",
+            )
+            for seed in range(30)
+        )
+    )
+
+    found = conditions(scored)
+
+    lasting = [condition for condition in found if condition.last_seen > BEGAN]
+    assert all(condition.holds for condition in lasting)
+    assert len({condition.table for condition in lasting}) == len(lasting) >= 29
+    failing = {each.table for each in table_qualities(scored, 30) if not each.checks[0].success}
+    assert failing == {condition.table for condition in lasting}
+    known: list[Condition] = []
+    for day in range(1, DAYS + 26):
+        ends = scored["bucket_end"]
+        to = FIRST_DAY + timedelta(days=day)
+        recent = pc.and_(pc.greater(ends, pa.scalar(to - timedelta(days=2))), pc.less_equal(ends, pa.scalar(to)))
+        known = conditions(scored.filter(recent), known)
+    assert counts_of(known) == counts_of(found)
+
+
+@pytest.mark.parametrize("kind", ["expected", "muted"])
+def test_an_outage_that_lasts_longer_than_was_said_is_flagged_again(kind: str) -> None:
+    said = Feedback(kind, since=BEGAN, until=BEGAN + timedelta(days=6))
+
+    scored = verdicts([0.0] * 10, feedback=[said])
+
+    [condition] = conditions(scored)
+    assert times_of([condition]) == [(BEGAN + timedelta(days=6), BEGAN + timedelta(days=10), None)]
+
+
+def test_an_outage_lasts_over_a_holiday() -> None:
+    scored = verdicts([0.0] * 10, holidays=[BEGAN.date() + timedelta(days=5)])
+
+    [condition] = conditions(scored)
+
+    assert times_of([condition]) == [(BEGAN, BEGAN + timedelta(days=10), None)]
 
 
 def test_it_is_over_when_a_value_is_back() -> None:
@@ -129,6 +197,15 @@ def test_a_bucket_that_was_corrected_parts_two_conditions() -> None:
 
     assert times_of([first]) == [(SUNDAY, SUNDAY + timedelta(days=2), SUNDAY + timedelta(days=3))]
     assert times_of([second]) == [(SUNDAY + timedelta(days=3), SUNDAY + timedelta(days=5), None)]
+
+
+@pytest.mark.parametrize("newest", ["s", "F", "ss", "s."])
+def test_a_condition_holds_again_where_the_bucket_that_ended_it_is_corrected(newest: str) -> None:
+    known = conditions(days("Fs."))
+
+    found = conditions(days(newest, 2), known)
+
+    assert counts_of(found) == counts_of(conditions(days("Fs" + newest)))
 
 
 def test_a_condition_whose_first_bucket_was_corrected_stays_the_same() -> None:

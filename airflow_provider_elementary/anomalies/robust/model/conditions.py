@@ -21,6 +21,8 @@ Floats = npt.NDArray[np.float64]
 _FEWEST_OF_SEASON = 3
 #: Place of the question of zeros among the scores, and the score of a zero that always fails.
 ZERO, _FAILS = 2, 1.5
+#: Score of what a rule never flags, below that of what a person accepted.
+_RULED_OUT = np.nextafter(1.0, 0.0)
 #: Places of the questions of missing buckets and zeros.
 _ABSENCES = [1, 2]
 
@@ -81,13 +83,13 @@ def as_configured(
     drifts = np.where(evidence.drift[:, 0] >= evidence.drift[:, 1], *sides)
     both = settings.above & settings.below & np.isnan(settings.spike) & np.isnan(settings.drop)
     allowed = np.stack([of_size, may_fall, none, load, both, both, drifts])
-    scores = np.where(allowed, scores, np.minimum(scores, 1))
+    scores = np.where(allowed, scores, np.minimum(scores, _RULED_OUT))
     zero = settings.zero & reading.known & (bucket.value == 0)
     scores[ZERO] = np.where(zero, np.maximum(scores[ZERO], _FAILS), scores[ZERO])
     if bucket.holiday == HOLIDAY:
         # That nothing arrives is what holidays are for, and how far the first one falls nobody can know.
-        scores[_ABSENCES] = np.minimum(scores[_ABSENCES], 1)
+        scores[_ABSENCES] = np.minimum(scores[_ABSENCES], _RULED_OUT)
         is_first = ~evidence.above & np.isnan(holiday)
-        scores[0] = np.where(is_first, np.minimum(scores[0], 1), scores[0])
+        scores[0] = np.where(is_first, np.minimum(scores[0], _RULED_OUT), scores[0])
     accepted = (bucket.mark == EXPECTED) | (bucket.mark == NEW_NORMAL)
     return np.where(accepted, np.minimum(scores, 1), scores)

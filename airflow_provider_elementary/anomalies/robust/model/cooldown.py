@@ -61,6 +61,15 @@ class Cooldown:
         self.flagged[rows] = length
         return runs & (length.T <= frequency.flagged_for)
 
+    def lasting(self, rows: Rows, repeats: Floats, frequency: Frequency) -> Flags:
+        """Return the runs of the bucket that were flagged, in it or before; equal values until they are normal.
+
+        :param repeats: of the value in a row.
+        """
+        found: Flags = self.flagged[rows].T > 0
+        found[2] &= repeats <= frequency.accept_run_after
+        return found
+
     def learn(self, rows: Rows, is_flagged: Flags, frequency: Frequency) -> None:
         """Take the verdicts of one bucket into account."""
         self.recent[rows] = frequency.alarm_discount * self.recent[rows] + (is_flagged & ~self.open[rows])

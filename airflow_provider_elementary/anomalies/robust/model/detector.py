@@ -50,8 +50,10 @@ Rows = npt.NDArray[np.intp]
 _FIRST_MISSING, _FIRST_LOAD = 0.01, 0.01
 #: A flagged zero, or value where zero is the rule, says less of how often they come than an ordinary one.
 _FLAGGED_ZERO_WEIGHT = 0.25
-#: How many questions are asked of a bucket; the place of that of a run of equal values.
-_QUESTIONS, _EQUALS = 7, 4
+#: Least score of a bucket of a run that was flagged.
+_STILL_OFF = 1.001
+#: How many questions are asked of a bucket; the places of those of runs: missing, zeros, equal values.
+_QUESTIONS, _RUNS, _EQUALS = 7, [1, 2, 4], 4
 _SUNDAY = 6
 
 
@@ -145,7 +147,10 @@ class Detector:
         # Equal values for so long are the new normal: nothing more is said of them.
         is_normal = flagged.frozen & (kind == 0) & (evidence.repeat.length > frequency.accept_run_after)
         scores[_EQUALS] = np.where(is_normal, 0, scores[_EQUALS])
-        stated = replace(flagged, frozen=flagged.frozen & ~is_normal)
+        # What was flagged of a run holds for all of it, however little one of its buckets surprises.
+        off = self.cooldown.lasting(rows, evidence.repeat.length, frequency)
+        scores[_RUNS] = np.maximum(scores[_RUNS], np.where(off, _STILL_OFF, 0))
+        stated = replace(flagged, zero=flagged.zero | off[1], frozen=(flagged.frozen & ~is_normal) | off[2])
         lowest, highest = self._range(bucket, reading, evidence, expected, usual, stated, parameters, frequency)
         by_range = is_early & (early[0] > 0)
         lowest = np.where(by_range, self.early.lowest[rows], lowest)
@@ -187,13 +192,8 @@ class Detector:
         last = self.last_number[bucket.rows]
         late = bucket.number - last > 1
         if late.any():
-            for ring in (
-                self.forecasts.values,
-                self.alternatives.surprises,
-                self.missing.seen,
-                self.zero.seen,
-                self.pending,
-            ):
+            sizes = self.forecasts.values, self.alternatives.surprises, self.pending
+            for ring in (*sizes, self.missing.seen, self.zero.seen):
                 ring.skip(bucket.rows[late], last[late], bucket.number)
 
     def _read(self, bucket: Bucket) -> Reading:
@@ -300,8 +300,9 @@ class Detector:
     def _kind(
         self, bucket: Bucket, evidence: Evidence, flagged: Flagged, shifted: Flags, frequency: Frequency
     ) -> Kinds:
-        runs = np.stack([flagged.gap, flagged.zero, flagged.frozen])
-        lasting = np.stack([evidence.gap.length, evidence.none.length, evidence.repeat.length]) > 1
+        # A run that lasts longer than what people said of it is flagged again.
+        is_unsaid = bucket.mark == 0
+        runs, lasting = flagged.runs & is_unsaid, (evidence.run_lengths > 1) & is_unsaid
         gap, zero, frozen = self.cooldown.run_starts(bucket.rows, runs, lasting, frequency)
         late = flagged.value & (bucket.kind == scales.DURATION)
         kinds = (

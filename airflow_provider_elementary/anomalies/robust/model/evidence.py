@@ -62,6 +62,11 @@ class Evidence:
     is_unknown: Flags
     drift: Floats
 
+    @property
+    def run_lengths(self) -> Floats:
+        """The lengths of the runs that the bucket belongs to; shape (missing/zero/frozen, rows)."""
+        return np.stack([self.gap.length, self.none.length, self.repeat.length])
+
 
 @dataclass(frozen=True)
 class Flagged:
@@ -73,3 +78,8 @@ class Flagged:
     load: Flags
     frozen: Flags
     drift: Flags
+
+    @property
+    def runs(self) -> Flags:
+        """Whether it is flagged as one of a run; shape (missing/zero/frozen, rows)."""
+        return np.stack([self.gap, self.zero, self.frozen])

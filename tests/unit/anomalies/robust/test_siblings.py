@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -31,7 +32,7 @@ def shops(factors: Mapping[str, float], table: float = 1.0) -> pa.Table:
     return pa.concat_tables(series)
 
 
-def flagged(metrics: pa.Table, *feedback: Feedback, **parameters: float) -> list[tuple[str | None, str]]:
+def flagged(metrics: pa.Table, *feedback: Feedback, **parameters: Any) -> list[tuple[str | None, str]]:
     """Return the value and the reason of each bucket that is flagged on the last day."""
     verdicts = robust.score(metrics, feedback=feedback, **parameters).filter(
         pa.array(([False] * (_DAYS - 1) + [True]) * (len(metrics) // _DAYS))
@@ -87,6 +88,15 @@ def test_what_was_expected_of_one_value_for_longer_says_nothing_of_others() -> N
 
     assert value != "b"
     assert [value for value, _ in flagged(metrics, expected("d"))] == ["b"]
+
+
+def test_an_expected_value_that_a_rule_never_flags_has_not_moved() -> None:
+    metrics = shops({**dict.fromkeys("ab", 0.4), "c": 0.8, **dict.fromkeys("defgh", 1.0)})
+    rule = {"full_table_name": "SHOP.CORE.ORDERS", "drop_failure_percent_threshold": 40.0}
+
+    found = flagged(metrics, expected("c"), configurations=pa.Table.from_pylist([rule]))
+
+    assert [value for value, _ in found] == ["a", "b"]
 
 
 def test_what_was_expected_of_their_table_holds_for_its_values() -> None:

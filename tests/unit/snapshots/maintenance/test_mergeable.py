@@ -40,41 +40,51 @@ def files_of(number: int = SNAPSHOTS, **facts: str) -> list[FileEntry]:
     return [file_of(snapshot, **facts) for snapshot in range(number)]
 
 
-def test_files_of_six_snapshots_are_merged_in_their_order() -> None:
+def test_files_of_enough_snapshots_are_merged_in_their_order() -> None:
     files = files_of()
 
     assert [merge.files for merge in next_merges(files)] == [tuple(files)]
 
 
-def test_files_of_five_snapshots_are_not() -> None:
-    assert next_merges(files_of(5)) == []
+def test_files_of_fewer_snapshots_are_not() -> None:
+    assert next_merges(files_of(SNAPSHOTS - 1)) == []
 
 
 def test_a_snapshot_of_which_little_is_left_does_not_begin_a_run_early() -> None:
     tables = (EVENTS, "elementary_test_results", "dbt_invocations")
     files = [file_of(0), *(file_of(snapshot, table) for snapshot in range(1, SNAPSHOTS) for table in tables)]
-    sixth = [file_of(SNAPSHOTS, table) for table in tables]
+    last = [file_of(SNAPSHOTS, table) for table in tables]
 
     assert next_merges(files) == []
-    assert len(next_merges([*files, *sixth])) == len(tables)
+    assert len(next_merges([*files, *last])) == len(tables)
 
 
-def test_the_oldest_day_is_merged_alone() -> None:
+def test_the_oldest_day_of_a_table_is_merged_first() -> None:
     yesterday = [file_of(snapshot, day="2026-11-21") for snapshot in range(10, 12)]
+    today = files_of(SNAPSHOTS - 2)
 
-    assert [merge.files for merge in next_merges([*yesterday, *files_of(4)])] == [tuple(yesterday)]
+    assert [merge.files for merge in next_merges([*today, *yesterday])] == [tuple(yesterday)]
 
 
-def test_merged_files_are_merged_again_once_their_day_is_over() -> None:
-    merged = [replace(file_of(snapshot), part=MERGED) for snapshot in range(10, 14)]
-    fresh, later = files_of(SNAPSHOTS - 1), [file_of(snapshot, day="2026-11-23") for snapshot in range(20, 22)]
+def test_what_was_merged_is_merged_with_what_is_new_of_its_day() -> None:
+    merged = replace(file_of(99), part=MERGED)
+    fresh, later = files_of(), [file_of(snapshot, day="2026-11-23") for snapshot in range(20, 20 + SNAPSHOTS)]
 
-    assert next_merges([*merged, *fresh]) == []
-    assert [merge.files for merge in next_merges([*merged, *later])] == [tuple(merged)]
+    assert next_merges([*fresh[1:], merged]) == []
+    assert [merge.files for merge in next_merges([*fresh, merged])] == [(merged, *fresh)]
+    assert [merge.files for merge in next_merges([merged, *later])] == [tuple(later)]
+    assert [merge.files for merge in next_merges([merged, fresh[0], *later])] == [(merged, fresh[0])]
+
+
+def test_the_order_of_categories_does_not_matter() -> None:
+    merged = [replace(file_of(99, category=category), part=MERGED) for category in (LOGS, RUNS)]
+    fresh = [file_of(snapshot, category=category) for snapshot in range(SNAPSHOTS) for category in (RUNS, LOGS)]
+
+    assert [merge.files for merge in next_merges([*merged, *fresh])] == [(*merged, *fresh)]
 
 
 def test_a_day_with_one_file_of_each_table_stays_as_it_is() -> None:
-    assert next_merges([file_of(snapshot, day=f"2026-11-{snapshot + 10}") for snapshot in range(9)]) == []
+    assert next_merges([file_of(snapshot, day=f"2026-11-{snapshot + 10}") for snapshot in range(12)]) == []
 
 
 def test_a_large_file_stays_as_it_is() -> None:
@@ -127,7 +137,7 @@ def test_a_snapshot_that_lacks_columns_is_not_merged_with_others() -> None:
     both = [file_of(snapshot, category=category) for snapshot in range(SNAPSHOTS) for category in (RUNS, LOGS)]
     one = [replace(file, snapshot_id=f"old-{file.snapshot_id}") for file in files_of(3)]
 
-    assert [merge.files for merge in next_merges([*one, *both])] == [tuple(one)]
+    assert [merge.files for merge in next_merges([*one, *both])] == [tuple(both)]
 
 
 def test_a_table_of_a_category_whose_key_is_gone_stays_as_it_is() -> None:
@@ -136,14 +146,22 @@ def test_a_table_of_a_category_whose_key_is_gone_stays_as_it_is() -> None:
     assert next_merges(files, {LOGS}) == []
 
 
-def test_files_of_most_snapshots_are_merged_first_as_far_as_requests_allow() -> None:
-    few = files_of(table="dbt_source_freshness_results")
-    many = [file_of(snapshot, category=category) for snapshot in range(9) for category in (RUNS, LOGS)]
+def test_tables_that_most_snapshots_wrote_are_merged_first() -> None:
+    few = files_of(SNAPSHOTS - 1, table="dbt_source_freshness_results")
+    many = [file_of(snapshot, category=category) for snapshot in range(SNAPSHOTS + 1) for category in (RUNS, LOGS)]
 
-    merges = next_merges([*few, *many], requests=24)
+    assert [merge.files for merge in next_merges([*few, *many])] == [tuple(many), tuple(few)]
 
-    assert [merge.files for merge in merges] == [tuple(many), tuple(few[:3])]
-    assert sum(merge.requests for merge in merges) == 24
+
+@pytest.mark.parametrize(("requests", "expected"), [(24, [10]), (31, [10, 18]), (8, [7])])
+def test_a_table_is_merged_in_part_only_where_none_fits(requests: int, expected: list[int]) -> None:
+    first = files_of(SNAPSHOTS + 1, table="dbt_source_freshness_results")
+    second = [file_of(snapshot, category=category) for snapshot in range(SNAPSHOTS) for category in (RUNS, LOGS)]
+
+    merges = next_merges([*second, *first], requests=requests)
+
+    assert [len(merge.files) for merge in merges] == expected
+    assert sum(merge.requests for merge in merges) <= requests
 
 
 @pytest.mark.parametrize("requests", range(6))
