@@ -12,6 +12,7 @@ from airflow_provider_elementary.exceptions import ElementaryError
 from airflow_provider_elementary.metrics import METRICS_SCHEMA
 from airflow_provider_elementary.source import reader_of_first
 from airflow_provider_elementary.storage.documents import sha256
+from airflow_provider_elementary.storage.kept_files import read_kept
 from airflow_provider_elementary.storage.layout import result_file_days
 from airflow_provider_elementary.storage.open_store import OpenStore
 from airflow_provider_elementary.storage.records.result_document import RESULT, Result, ResultFile
@@ -24,6 +25,8 @@ COLUMNS = tuple(name for name in METRICS_SCHEMA.names if name not in ("metric_ty
 Rows = Callable[[], pa.RecordBatchReader]
 _EPOCH = datetime(1970, 1, 1)
 _A_DAY = timedelta(days=1)
+#: As many files change in an hour without late rows; to ask for each of them costs fewer bytes.
+_FEW = 6
 
 
 @dataclass(frozen=True)
@@ -105,7 +108,7 @@ class StoredMetrics(MetricRows):
         files: dict[tuple[date, date], list[ResultFile]] = {}
         for file in self.result.row_files:
             files.setdefault(result_file_days(file.key) or (date.max, date.max), []).append(file)
-        for period in sorted(files, reverse=True):
+        for period in sorted(files, key=lambda days: days[::-1], reverse=True):
             if (rows := self._rows(self.result, files[period])) is not None:
                 yield rows
 
@@ -123,6 +126,10 @@ class StoredMetrics(MetricRows):
         if sum(file.rows for file in then - now) >= sum(file.rows for file in both):
             # To read what was and what is costs more than to read all.
             return None
+        copies = self.result.parameters.get("copies")
+        if len(then ^ now) > _FEW and self.opened.kept is not None and isinstance(copies, str):
+            # The task that read those before and wrote those of now has copies of the small ones.
+            self.opened.kept.include(read_kept(self.opened.store, copies))
         # A bucket that ends at midnight is of the day before.
         last = before(_EPOCH + timedelta(seconds=until), _A_DAY).date()
         days = [result_file_days(file.key) for file in both]

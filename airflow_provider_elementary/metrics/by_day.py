@@ -31,11 +31,12 @@ from airflow_provider_elementary.metrics.deduplicate import ROWS_AT_ONCE, days_o
 from airflow_provider_elementary.metrics.definitions import METRICS_SCHEMA, Definition
 from airflow_provider_elementary.metrics.earlier import CATEGORIES, EarlierMetrics, UnusableMetricsError, find_earlier
 from airflow_provider_elementary.metrics.facts import DAYS_BACK, facts_schema
-from airflow_provider_elementary.metrics.period_spool import divided
-from airflow_provider_elementary.metrics.periods import Arrangement, Period
+from airflow_provider_elementary.metrics.period_spool import DividedRows, days_with_place, divided
+from airflow_provider_elementary.metrics.periods import Period, is_settled, share_files
 from airflow_provider_elementary.metrics.registry import DEFINITIONS
 from airflow_provider_elementary.metrics.removed_by_policy import conformed
 from airflow_provider_elementary.metrics.settings import kept_versions, policy_of, versions_of
+from airflow_provider_elementary.metrics.stored_periods import StoredPeriods
 from airflow_provider_elementary.snapshots.reader import SnapshotSource
 from airflow_provider_elementary.snapshots.repository import Repository
 from airflow_provider_elementary.source import Source, reader_of
@@ -70,7 +71,7 @@ def update_metrics(
     :param known: a number that the results had; those up to it are not given again.
     """
     definitions, has_collected = possible_definitions(source), holds_collected(source)
-    parameters: dict[str, Any] = {"definitions": versions_of(definitions, has_collected)}
+    parameters: dict[str, Any] = {"definitions": versions_of(definitions, has_collected), "copies": repository.kept_key}
     manifest = source.manifest if isinstance(source, SnapshotSource) else None
     if manifest is not None:
         parameters |= {"snapshot": manifest.sequence, "sha256": manifest.sha256, "epoch": manifest.epoch}
@@ -107,8 +108,8 @@ class _Update:
     def run(self, earlier: EarlierMetrics | None, new: Source) -> Result:
         manifest = self.source.manifest if isinstance(self.source, SnapshotSource) else None
         today = datetime.fromisoformat(manifest.created_at).date() if manifest is not None else utc_now().date()
-        metrics = earlier.files(state=False) if earlier else {}
-        facts = earlier.files(state=True) if earlier else {}
+        stored = {one: StoredPeriods.of(earlier.files(one) if earlier else {}, today) for one in CATEGORIES}
+        facts = stored[STATE]
         if earlier is None or earlier.is_replaced:
             data_keys = _new_keys(self.repository)
         else:
@@ -130,12 +131,15 @@ class _Update:
                     computed.merge()
             collected = _stored(collected_rows(new), is_collected=True) if self.has_collected else iter(())
             rows = without_future(chain(collected, _stored(computed.rows(days), is_collected=False)))
-            arranged = Arrangement(list(metrics), today)
-            with divided(rows, arranged.of) as by_period:
-                files = self._write_metrics(earlier, metrics, by_period, arranged, days, data_keys)
+            files: list[ResultFile] = []
+            with divided(rows, lambda category, day: stored[category].arranged.of(day)) as by_category:
+                for category in CATEGORIES:
+                    if category != STATE:
+                        files += self._write_metrics(
+                            earlier, category, stored[category], by_category.get(category, {}), days or (), data_keys
+                        )
             if STATE in data_keys:
-                arranged = Arrangement(list(facts), today)
-                files += self._write_facts(earlier, facts, computed, touched, arranged, data_keys, loaded)
+                files += self._write_facts(earlier, facts, computed, touched, data_keys, loaded)
         if not any(file.category != STATE for file in files):
             files += write_rows(self.repository, self.names, (), _STORED, data_keys, always=CATEGORIES[:1])
         parameters = dict(self.parameters)
@@ -156,30 +160,35 @@ class _Update:
     def _write_metrics(
         self,
         earlier: EarlierMetrics | None,
-        stored: Mapping[Period, list[ResultFile]],
-        new: Mapping[Period, Any],
-        arranged: Arrangement,
-        days: Collection[date] | None,
+        category: Category,
+        stored: StoredPeriods,
+        new: Mapping[Period, DividedRows],
+        days: Collection[date],
         data_keys: Mapping[Category, DataKey],
     ) -> list[ResultFile]:
-        """Write the periods that change, and return all files of metrics."""
-        changed = {*new, *(arranged.of(day) for day in days or ())} | _merged(stored, arranged, earlier)
-        files = [file for period in stored if arranged.of(period.last) not in changed for file in stored[period]]
-        for period in sorted(changed):
-            before = [file for one in stored if period.has(one.first) for file in stored[one]]
-            old: _Rows = partial(earlier.read, before) if earlier is not None else tuple
-            is_replaced = period in new and earlier is not None and earlier.is_replaced
-            rows = _combined(old, new.get(period, tuple), days or (), is_replaced=is_replaced)
-            files += write_rows(self.repository, self.names, rows, _STORED, data_keys, period=period.label)
+        """Write the periods that change, and return all files of a category of metrics."""
+        is_replaced = earlier is not None and earlier.is_replaced
+        # What is computed is about whole tables.
+        computed = days if category == Category.TABLE_METRICS else ()
+        changed = {*new, *map(stored.arranged.of, computed)} | stored.merged(is_replaced=is_replaced)
+        written = stored.written_with(changed)
+        files = stored.rest(written)
+        counts = {period: stored.rows(period) + (new[period].count if period in new else 0) for period in written}
+        for group in self._groups(stored, counts):
+            old: _Rows = partial(stored.read, earlier, group, days_with_place) if earlier is not None else tuple
+            fresh = partial(_rows_of, [new[period] for period in group if period in new])
+            rows = _combined(old, fresh, computed, is_replaced=is_replaced)
+            # The anomalies task compares them with those before, which were read here.
+            is_kept = earlier is not None and is_settled(group[-1], stored.arranged.today)
+            files += self._write(group, rows, _STORED, category, data_keys, is_kept=is_kept)
         return files
 
     def _write_facts(
         self,
         earlier: EarlierMetrics | None,
-        stored: Mapping[Period, list[ResultFile]],
+        stored: StoredPeriods,
         computed: ComputedMetrics,
         touched: Collection[date],
-        arranged: Arrangement,
         data_keys: Mapping[Category, DataKey],
         loaded: Collection[Period],
     ) -> list[ResultFile]:
@@ -188,29 +197,46 @@ class _Update:
         :param loaded: the periods whose facts are among those computed; of others, they are stored as they are.
         """
         around = {later(day, n) for day in touched for n in range(-_DAYS_APART, _DAYS_APART + 1)}
-        present = computed.days()
-        changed = {arranged.of(day) for day in around if day in present or any(period.has(day) for period in stored)}
-        merged = _merged(stored, arranged, earlier) - changed
-        files = [
-            file for period in stored if arranged.of(period.last) not in changed | merged for file in stored[period]
-        ]
-        for period in sorted(changed | merged):
-            of_it = [one for one in stored if period.has(one.first)]
-            kept = [file for one in of_it if period not in changed or one not in loaded for file in stored[one]]
+        present, arranged = computed.days(), stored.arranged
+        held = [period for periods in stored.files.values() for period in periods]
+        changed = {arranged.of(day) for day in around if day in present or any(period.has(day) for period in held)}
+        is_replaced = earlier is not None and earlier.is_replaced
+        written = stored.written_with(changed | stored.merged(is_replaced=is_replaced))
+        files = stored.rest(written)
+        counts = {
+            period: max(stored.rows(period), sum(count for day, count in present.items() if period.has(day)))
+            for period in written
+        }
+        for group in self._groups(stored, counts):
             rows = chain(
-                computed.facts_between(period.first, period.last) if period in changed else (),
-                earlier.read(kept) if earlier is not None else (),
+                *(computed.facts_between(period.first, period.last) for period in group if period in changed),
+                stored.read(
+                    earlier, group, _days_of_facts, lambda one: arranged.of(one.last) in changed and one in loaded
+                )
+                if earlier is not None
+                else (),
             )
-            files += write_rows(
-                self.repository,
-                self.names,
-                conformed(rows, _FACTS),
-                _FACTS,
-                data_keys,
-                category=STATE,
-                period=period.label,
-            )
+            files += self._write(group, conformed(rows, _FACTS), _FACTS, STATE, data_keys)
         return files
+
+    def _groups(self, stored: StoredPeriods, counts: Mapping[Period, int]) -> Iterator[tuple[Period, ...]]:
+        """Yield the periods to write that have rows, those of one file together."""
+        return share_files({period: count for period, count in counts.items() if count}, stored.arranged.today)
+
+    def _write(
+        self,
+        periods: Collection[Period],
+        rows: Iterable[pa.RecordBatch],
+        schema: pa.Schema,
+        category: Category,
+        data_keys: Mapping[Category, DataKey],
+        *,
+        is_kept: bool = False,
+    ) -> list[ResultFile]:
+        label = ".".join(period.label for period in periods)
+        return write_rows(
+            self.repository, self.names, rows, schema, data_keys, category=category, period=label, is_kept=is_kept
+        )
 
 
 def _new_keys(repository: Repository) -> dict[Category, DataKey]:
@@ -226,27 +252,30 @@ def _new_keys(repository: Repository) -> dict[Category, DataKey]:
 def _load_around(
     computed: ComputedMetrics,
     earlier: EarlierMetrics,
-    facts: Mapping[Period, list[ResultFile]],
+    facts: StoredPeriods,
     days: Collection[date],
     loaded: set[Period],
 ) -> bool:
     """Load the facts on which metrics of some days depend; return whether there were more than before."""
     spans = [(later(day, -DAYS_BACK - _DAYS_APART), later(day, DAYS_BACK)) for day in days]
     wanted = {
-        period
-        for period in facts
-        if period not in loaded and any(period.first <= last and first <= period.last for first, last in spans)
+        file: periods
+        for file, periods in facts.files.items()
+        if loaded.isdisjoint(periods)
+        and any(period.first <= last and first <= period.last for first, last in spans for period in periods)
     }
-    for period in sorted(wanted):
-        computed.add_stored(earlier.read(facts[period]))
-    loaded |= wanted
+    computed.add_stored(earlier.read(wanted))
+    loaded.update(chain.from_iterable(wanted.values()))
     return bool(wanted)
 
 
-def _merged(stored: Iterable[Period], arranged: Arrangement, earlier: EarlierMetrics | None) -> set[Period]:
-    """Return the periods that are written again though nothing in them changes."""
-    is_replaced = earlier is not None and earlier.is_replaced
-    return {wanted for period in stored if (wanted := arranged.of(period.last)) != period or is_replaced}
+def _days_of_facts(rows: pa.RecordBatch) -> pa.Array:
+    return rows["day"].cast(pa.date32(), safe=False)
+
+
+def _rows_of(parts: Iterable[DividedRows]) -> Iterator[pa.RecordBatch]:
+    for part in parts:
+        yield from part.read()
 
 
 def _stored(batches: Iterable[pa.RecordBatch], *, is_collected: bool) -> Iterator[pa.RecordBatch]:

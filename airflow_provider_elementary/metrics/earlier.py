@@ -23,7 +23,7 @@ from airflow_provider_elementary.snapshots.reader import SnapshotSource
 from airflow_provider_elementary.snapshots.repository import Repository
 from airflow_provider_elementary.source import Source
 from airflow_provider_elementary.storage.keys import DataKey, Purpose
-from airflow_provider_elementary.storage.layout import result_file_days
+from airflow_provider_elementary.storage.layout import result_file_periods
 from airflow_provider_elementary.storage.records.result_document import STATE, Result, ResultFile
 from airflow_provider_elementary.storage.records.result_files import read_files
 from airflow_provider_elementary.storage.records.results import earlier_results
@@ -51,13 +51,10 @@ class EarlierMetrics:
     is_replaced: bool
     removed: RemovedByPolicy
 
-    def files(self, *, state: bool) -> dict[Period, list[ResultFile]]:
-        """Return the files of each period, of metrics or of facts."""
-        found: dict[Period, list[ResultFile]] = {}
-        for file in self.result.files:
-            if (file.category == STATE) == state and (days := result_file_days(file.key)):
-                found.setdefault(Period(*days), []).append(file)
-        return found
+    def files(self, category: Category) -> dict[ResultFile, tuple[Period, ...]]:
+        """Return the files of a category with the periods that each holds."""
+        dated = {file: result_file_periods(file.key) for file in self.result.files if file.category == category}
+        return {file: tuple(Period(*days) for days in periods) for file, periods in dated.items() if periods}
 
     def read(self, files: Iterable[ResultFile]) -> Iterator[pa.RecordBatch]:
         """Yield the rows of some of its files.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
@@ -11,6 +12,10 @@ _WEEK_AFTER, _MONTH_AFTER, _YEAR_AFTER = 3, 42, 800
 _WEEK = 7
 #: All years before are one period: what is dated there is a wrong date.
 _FIRST_YEAR = 1990
+#: The most days of the kinds of periods: a day, a week, a month.
+_KINDS = (1, _WEEK, 31)
+#: The most periods of one file, whose name lists them, and the most rows by their kind: weeks are read in every hour.
+_MOST_PERIODS, _MOST_ROWS = 8, (100_000, 100_000, 500_000, 500_000)
 
 
 @dataclass(frozen=True, order=True)
@@ -32,6 +37,11 @@ class Period:
     def has(self, day: date) -> bool:
         """Return whether a day is one of it."""
         return self.first <= day <= self.last
+
+    @property
+    def kind(self) -> int:
+        """Whether it is a day, a week, a month or longer."""
+        return bisect_left(_KINDS, (self.last - self.first).days + 1)
 
 
 @dataclass
@@ -70,6 +80,30 @@ class Arrangement:
 
     def _is_over(self, period: Period, days: int) -> bool:
         return (self.today - period.last).days >= days
+
+
+def share_files(periods: Mapping[Period, int], today: date) -> Iterator[tuple[Period, ...]]:
+    """Yield the periods that are written into one file: of one kind, over for some days, and with few rows.
+
+    :param periods: those to write, with the number of rows that each may have.
+    :param today: the day up to which rows are known.
+    """
+    group: list[Period] = []
+    rows = 0
+    for period in sorted(periods):
+        fits = len(group) < _MOST_PERIODS and rows + periods[period] <= _MOST_ROWS[period.kind]
+        if group and not (fits and is_settled(period, today) and group[0].kind == period.kind):
+            yield tuple(group)
+            group, rows = [], 0
+        group.append(period)
+        rows += periods[period]
+    if group:
+        yield tuple(group)
+
+
+def is_settled(period: Period, today: date) -> bool:
+    """Return whether a period has been over for some days, so that its rows are late."""
+    return (today - period.last).days >= _WEEK_AFTER
 
 
 def _last_of_month(day: date) -> date:

@@ -36,6 +36,7 @@ from airflow_provider_elementary.snapshots.store_setup import SigningKey, signer
 from airflow_provider_elementary.storage.genesis import Trust
 from airflow_provider_elementary.storage.kept_files import KeptFiles, load_kept_files, save_kept_files
 from airflow_provider_elementary.storage.keys import Keys, StoreKeys
+from airflow_provider_elementary.storage.layout import kept_key
 from airflow_provider_elementary.storage.object_store.read_once import ReadOnceStore
 from airflow_provider_elementary.storage.object_store.store import Store, open_store
 from airflow_provider_elementary.storage.signed_documents import Documents, Signed
@@ -80,6 +81,8 @@ class Repository:
         self._trust_lock = Lock()
         #: The small files that a task keeps for its next run; None outside :meth:`one_task`.
         self.kept: KeptFiles | None = None
+        #: The name under which it keeps them.
+        self.kept_key: str | None = None
         #: Documents that were read, by number and hash: none is ever replaced.
         self.read: dict[int, Signed[ManifestDocument]] = {}
         self.generations: dict[str, Generation] = {}
@@ -164,6 +167,7 @@ class Repository:
         """
         store = self.store
         kept = load_kept_files(store, series)
+        self.kept_key = kept_key(series)
         self._use(ReadOnceStore(store), kept)
         try:
             yield
@@ -177,7 +181,7 @@ class Repository:
             save_kept_files(store, series, kept)
         finally:
             self._use(store, None)
-            self._shared = None
+            self._shared = self.kept_key = None
 
     def _use(self, store: Store, kept: KeptFiles | None) -> None:
         self.store, self.kept = store, kept

@@ -17,7 +17,7 @@ from airflow_provider_elementary.storage.object_store.store import Store
 log = logging.getLogger(__name__)
 
 #: The largest file that is kept, and how much is kept of all, in bytes: hourly syncs write many files of some KB.
-_LARGEST, _ROOM = 1 << 20, 16 << 20
+LARGEST, _ROOM = 1 << 20, 16 << 20
 #: How a signed document begins, and no Parquet file.
 _SIGNED = b"elementary-signed "
 #: What is before each file where many are stored as one object: its SHA-256 and its size; before all, when.
@@ -45,7 +45,7 @@ class KeptFiles:
 
     def fetch_of(self, file: FileBinding, fetch: Fetch) -> Fetch:
         """Return what fetches bytes of a file: those that are kept, where it was fetched whole before."""
-        if file.row_groups or file.size > _LARGEST:
+        if file.row_groups or file.size > LARGEST:
             return fetch
 
         def fetch_once(start: int, length: int) -> bytes:
@@ -58,6 +58,15 @@ class KeptFiles:
 
         return fetch_once
 
+    def keep_file(self, sha256: str, content: bytes) -> None:
+        """Keep a file that the task wrote, by its hash; a large one is read again."""
+        if len(content) <= LARGEST:
+            self._keep(sha256, content)
+
+    def include(self, stored: bytes) -> None:
+        """Take in what another task stored, or whatever was found in its place."""
+        self._found.update(_files_of(stored))
+
     def document(self, sha256: str) -> bytes | None:
         """Return a signed document whose JSON has a hash, as its object was; None where it is not kept.
 
@@ -69,7 +78,7 @@ class KeptFiles:
 
     def keep_document(self, sha256: str, content: bytes) -> None:
         """Keep a signed document by the hash of its JSON; a large one is read again."""
-        if len(content) <= _LARGEST and self._keep(hashlib.sha256(content).hexdigest(), content):
+        if len(content) <= LARGEST and self._keep(hashlib.sha256(content).hexdigest(), content):
             self._documents[sha256] = content
 
     def _keep(self, sha256: str, content: bytes) -> bool:
@@ -102,12 +111,17 @@ def load_kept_files(store: Store, series: str) -> KeptFiles:
 
     :param series: identifies the task.
     """
+    return KeptFiles(read_kept(store, kept_key(series)))
+
+
+def read_kept(store: Store, key: str) -> bytes:
+    """Return what a task stored of the small files that it read; nothing where it cannot be read."""
     try:
-        found = store.get_capped(kept_key(series), _TIME.size + _ROOM)
+        found = store.get_capped(key, _TIME.size + _ROOM)
     except ElementaryError as error:
-        log.info("reading small files one by one, as those that the run before kept cannot be read: %s", error)
+        log.info("reading small files one by one, as those that an earlier task kept cannot be read: %s", error)
         found = None
-    return KeptFiles(found.content if found is not None else b"")
+    return found.content if found is not None else b""
 
 
 def save_kept_files(store: Store, series: str, kept: KeptFiles) -> None:

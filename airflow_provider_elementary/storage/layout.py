@@ -36,7 +36,7 @@ _NUMBERED = re.compile(r"[0-9]{10}")
 _BEGUN_AT = re.compile(r"([0-9]{8}T[0-9]{6}Z)-")
 _HASH = 32
 _LAST_NUMBER = 9_999_999_999
-_FILE_DAYS = re.compile(r"\.([0-9]{8})-([0-9]{8})\.parquet$")
+_PERIOD = re.compile(r"\.([0-9]{8})-([0-9]{8})(?=\.)")
 _RESULT = re.compile(r"results/[a-z]+/[0-9a-f]{32}/[0-9]{10}")
 
 
@@ -164,19 +164,25 @@ def result_files(kind: str, series: str, run_key: str) -> str:
 def result_file(kind: str, series: str, run_key: str, attempt: str, category: Category, period: str = "") -> str:
     """Return the name of one encrypted file of a result.
 
-    :param period: the days that its rows are about; empty where they are about any.
+    :param period: the days that its rows are about, of several periods with a dot between them; empty for any.
     """
     days = f".{period}" if period else ""
     return f"{result_files(kind, series, run_key)}{attempt}-{category.value}{days}.parquet"
 
 
+def result_file_periods(key: str) -> tuple[tuple[date, date], ...]:
+    """Return the first and last day of each period that the rows of a result's file are about; none for any."""
+    return tuple((_date_of(found[1]), _date_of(found[2])) for found in _PERIOD.finditer(key))
+
+
 def result_file_days(key: str) -> tuple[date, date] | None:
     """Return the first and last day that the rows of a result's file are about, or None where they are about any."""
-    found = _FILE_DAYS.search(key)
-    if found is None:
-        return None
-    first, last = (date(int(text[:4]), int(text[4:6]), int(text[6:])) for text in found.groups())
-    return first, last
+    periods = result_file_periods(key)
+    return (min(first for first, _ in periods), max(last for _, last in periods)) if periods else None
+
+
+def _date_of(text: str) -> date:
+    return date(int(text[:4]), int(text[4:6]), int(text[6:]))
 
 
 def shared_files(kind: str, series: str) -> str:

@@ -2,24 +2,30 @@
 
 ``python -m tests.benchmarks hourly [--days 1 30 365] [--rows 7200]`` prints the table: of a DuckDB warehouse with that
 many days of collected monitors and of runs, the snapshot, the metrics and the anomalies by both methods, with the
-incidents and the page's summary that are made from them; then all of them once more after one more hour. Each of them
-is a process of its own, and its CPU seconds those after its imports.
+incidents and the page's summary that are made from them; then all of them once more after one more hour, and after an
+hour with rows that come late for each of ``--late`` days before. Each of them is a process of its own, and its CPU
+seconds those after its imports. ``--requests`` lists what each task of these hours asked the store for.
 """
 
 from __future__ import annotations
 
 import argparse
+import re
 import sys
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, ClassVar
 
 from tests.benchmarks.measure import Measurement, in_own_process, measured
 
 _TABLES = 100
 _END = datetime(2026, 11, 1)
 _TASKS = ("snapshot", "metrics", "elementary", "robust")
+#: How many days before the last hour rows are about that come late in it: of days, weeks and months that are stored.
+LATE = (2, 4, 6, 9, 12, 16, 20, 27, 34, 45, 60, 90, 120, 200)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -29,23 +35,43 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="tests.benchmarks hourly", description=__doc__)
     parser.add_argument("--days", type=int, nargs="*", default=[1, 30, 365])
     parser.add_argument("--rows", type=int, default=7_200, help="collected monitors a day")
+    parser.add_argument("--late", type=int, nargs="*", default=LATE, help="days before, of rows that come late")
+    parser.add_argument("--requests", action="store_true", help="list what was asked for")
     given = parser.parse_args(arguments)
-    print("| days | rows | task | first run, CPU s | peak MB | one hour, CPU s | peak MB | requests | MB read |")
-    print("|---|---|---|---|---|---|---|---|---|")
+    hours = ("one hour", "late rows")
+    print(
+        "| days | rows | task | first run, CPU s | peak MB |"
+        + "".join(f" {name}, CPU s | peak MB | requests | MB read | MB written |" for name in hours)
+    )
+    print("|---" * (5 + 5 * len(hours)) + "|")
     for days in given.days:
         with tempfile.TemporaryDirectory() as folder:
             _create(Path(folder))
             _write(Path(folder), _END - timedelta(days=days), days * 24, given.rows)
             first = _run(Path(folder), _END)
             _write(Path(folder), _END, 1, given.rows)
-            hourly = _run(Path(folder), _END + timedelta(hours=1))
+            runs = [_run(Path(folder), _END + timedelta(hours=1))]
+            _write(Path(folder), _END + timedelta(hours=1), 1, given.rows)
+            for before in given.late:
+                write_late(Path(folder), _END + timedelta(hours=1), before)
+            runs.append(_run(Path(folder), _END + timedelta(hours=2)))
         for task in _TASKS:
-            then, now = first[task], hourly[task]
-            print(
-                f"| {days} | {days * given.rows:,} | {task} | {then.cpu:.1f} | {then.peak_mb:.0f} | {now.cpu:.2f} "
-                f"| {now.peak_mb:.0f} | {now.facts['requests']} | {now.facts['read'] / 1e6:.1f} |",
-                flush=True,
-            )
+            line = f"| {days} | {days * given.rows:,} | {task} | {first[task].cpu:.1f} | {first[task].peak_mb:.0f} |"
+            for found in (run[task] for run in runs):
+                line += f" {found.cpu:.2f} | {found.peak_mb:.0f} | {sum(found.facts['requests'].values())} |"
+                line += f" {found.facts['read'] / 1e6:.2f} | {found.facts['written'] / 1e6:.2f} |"
+            print(line, flush=True)
+        if given.requests:
+            _print_requests([{task: run[task].facts["requests"] for task in _TASKS} for run in runs], hours)
+
+
+def _print_requests(runs: Sequence[Mapping[str, Mapping[str, int]]], hours: Sequence[str]) -> None:
+    """Print how often each task asked for each kind of object, in each hour."""
+    columns = [(hour, task) for task in _TASKS for hour in range(len(hours))]
+    print("| asked for |" + "".join(f" {task}, {hours[hour]} |" for hour, task in columns))
+    print("|---" * (1 + len(columns)) + "|")
+    for kind in sorted({kind for run in runs for found in run.values() for kind in found}):
+        print(f"| {kind} |" + "".join(f" {runs[hour][task].get(kind, 0) or ''} |" for hour, task in columns))
 
 
 def _run(folder: Path, moment: datetime) -> dict[str, Measurement]:
@@ -82,28 +108,40 @@ def _measure_one(folder: Path, task: str, moment: datetime, key: str) -> None:
     class Counted(LocalStore):
         """A local store that counts what a bucket would be asked for."""
 
-        requests = read = 0
+        requests: ClassVar[Counter[str]] = Counter()
+        read = written = 0
 
-        def get_range(self, *arguments: Any) -> bytes:
-            content = super().get_range(*arguments)
-            Counted.requests, Counted.read = Counted.requests + 1, Counted.read + len(content)
+        def get_range(self, key: str, *arguments: Any) -> bytes:
+            content = super().get_range(key, *arguments)
+            Counted.requests[f"GET {_kind_of(key)}"] += 1
+            Counted.read += len(content)
             return content
 
-        def delete_many(self, *arguments: Any) -> Any:
-            before = Counted.requests
-            left = super().delete_many(*arguments)
-            Counted.requests = before + 1
+        def delete_many(self, keys: Sequence[str]) -> Any:
+            before = Counter(Counted.requests)
+            left = super().delete_many(keys)
+            Counted.requests = before + Counter({f"DELETE {_kind_of(keys[0])}": 1}) if keys else before
             return left
 
-    def once(name: str) -> Callable[..., Any]:
-        def method(self: Counted, *arguments: Any) -> Any:
-            Counted.requests += 1
-            return getattr(super(Counted, self), name)(*arguments)
+        @contextmanager
+        def create(self, key: str) -> Iterator[BinaryIO]:
+            Counted.requests[f"PUT {_kind_of(key)}"] += 1
+            with super().create(key) as target:
+                yield target
+            Counted.written += (folder / "store" / key).stat().st_size
+
+    def once(name: str, verb: str) -> Callable[..., Any]:
+        def method(self: Counted, key: str, *arguments: Any) -> Any:
+            Counted.requests[f"{verb} {_kind_of(key)}"] += 1
+            if verb == "PUT":
+                Counted.written += len(arguments[0])
+            return getattr(super(Counted, self), name)(key, *arguments)
 
         return method
 
-    for name in ("get_capped", "list", "create", "put_if_absent", "put", "delete"):
-        setattr(Counted, name, once(name))
+    verbs = {"get_capped": "GET", "list": "LIST", "put_if_absent": "PUT", "put": "PUT", "delete": "DELETE"}
+    for name, verb in verbs.items():
+        setattr(Counted, name, once(name, verb))
 
     # The same keys in each process.
     keys = LocalKeys(dict.fromkeys(LocalKeys.generate(), base64.b64encode(bytes(32)).decode()))
@@ -138,10 +176,18 @@ def _measure_one(folder: Path, task: str, moment: datetime, key: str) -> None:
     work: Callable[[], str] = {"snapshot": snapshot, "metrics": metrics}.get(task, anomalies)
 
     def counted() -> dict[str, Any]:
-        Counted.requests = Counted.read = 0
-        return {"key": work(), "requests": Counted.requests, "read": Counted.read}
+        Counted.requests.clear()
+        Counted.read = Counted.written = 0
+        key = work()
+        return {"key": key, "requests": dict(Counted.requests), "read": Counted.read, "written": Counted.written}
 
     measured(counted)
+
+
+def _kind_of(key: str) -> str:
+    """Return what kind of object a name is of."""
+    parts = [part for part in key.split("/")[:-1] if not re.fullmatch(r"[0-9a-f]{32}|.*[0-9]{8}T.*", part)]
+    return "/".join([*parts, ""]) if parts else key
 
 
 def _create(folder: Path) -> None:
@@ -185,6 +231,27 @@ def _write(folder: Path, begin: datetime, hours: int, rows: int) -> None:
             "INSERT INTO dbt_invocations (invocation_id, created_at, generated_at, run_started_at) "
             f"SELECT '{begin}' || h, {moment}, strftime({moment}, '%Y-%m-%d %H:%M:%S'), "
             f"strftime({moment}, '%Y-%m-%d %H:%M:%S') FROM range({hours}) a(h)"
+        )
+
+
+def write_late(folder: Path, now: datetime, days: int, tables: int = 3) -> None:
+    """Write what some tables' runs and monitors say of a time some days before."""
+    import duckdb
+
+    then = now - timedelta(days=days)
+    with duckdb.connect(str(folder / "warehouse.duckdb")) as connection:
+        connection.execute("USE elementary")
+        connection.execute(
+            "INSERT INTO dbt_run_results (model_execution_id, unique_id, invocation_id, generated_at, created_at, "
+            "status, execution_time, rows_affected) "
+            f"SELECT 'late {then}.' || t, 'model.' || t, 'late {then}', '{then:%Y-%m-%d %H:%M:%S}', "
+            f"TIMESTAMP '{now}', 'success', 7.0 + t, t FROM range({tables}) r(t)"
+        )
+        connection.execute(
+            "INSERT INTO data_monitoring_metrics (id, full_table_name, column_name, metric_name, metric_value, "
+            "bucket_start, bucket_end, bucket_duration_hours, updated_at, created_at) "
+            f"SELECT 'late {then}.' || t, 'SHOP.CORE.T' || t, 'c' || t, 'null_count', 900 + t, TIMESTAMP '{then}' - "
+            f"INTERVAL 1 HOUR, TIMESTAMP '{then}', 1, TIMESTAMP '{now}', TIMESTAMP '{now}' FROM range({tables}) r(t)"
         )
 
 

@@ -7,11 +7,9 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import adbc_driver_postgresql.dbapi as adbc
 import pyarrow as pa
 import pytest
 
-from airflow_provider_elementary.access.check.session import TransportFacts
 from airflow_provider_elementary.elementary_schema import TABLES, Category
 from airflow_provider_elementary.exceptions import (
     SnapshotConflictError,
@@ -26,9 +24,7 @@ from airflow_provider_elementary.snapshots import (
 )
 from airflow_provider_elementary.source import read_all
 from airflow_provider_elementary.warehouses.duckdb import DuckDBWarehouse
-from airflow_provider_elementary.warehouses.postgres import PostgresWarehouse
-from airflow_provider_elementary.warehouses.source import WarehouseSource
-from tests.support.connections import snowflake_reader
+from tests.support.connections import open_postgres, snowflake_reader
 from tests.support.datasets import write_postgres, write_snowflake
 from tests.support.little_project import SMALL_WORLD_END, small_world
 from tests.support.signing import opened
@@ -339,9 +335,3 @@ class TestOnSnowflake:
             second = write_snapshot(source, opened(store, keys))
 
         assert new_files(second) == {"dbt_invocations/configuration": 1, "dbt_invocations/run_results": 1}
-
-
-def open_postgres(server: PostgresServer, database: str) -> WarehouseSource:
-    transport = TransportFacts(encrypted=True, version="TLSv1.3", certificate_verified=True, detail="test")
-    connection = adbc.connect(server.uri(database=database))
-    return WarehouseSource(PostgresWarehouse(connection, "elementary", database, transport))

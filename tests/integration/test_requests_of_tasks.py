@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -45,6 +45,11 @@ END = datetime(2026, 11, 28)
 HOURS = 12
 #: The most that a task asks for; the anomalies task for verdicts, incidents and the page's summary together.
 MOST = {"metrics": 35, "elementary": 44, "robust": 57}
+#: The same of an hour with rows that come late for as many days.
+MOST_LATE = {"metrics": 45, "elementary": 48, "robust": 60}
+#: The same of the metrics task with a year of history, in which rows come late for :data:`~hourly.LATE` days.
+MOST_OF_A_YEAR = 50
+LATE = (2, 4, 6, 9, 12, 16, 20)
 
 
 @dataclass
@@ -63,9 +68,11 @@ class Hours:
         create(self.store)
         hourly._create(self.folder)
 
-    def sync(self, begin: datetime, hours: int) -> None:
-        """Write what dbt writes in some hours, and take a snapshot."""
+    def sync(self, begin: datetime, hours: int, late: Sequence[int] = ()) -> None:
+        """Write what dbt writes in some hours, and what comes late for some days before, and take a snapshot."""
         hourly._write(self.folder, begin, hours, rows=240)
+        for days in late:
+            hourly.write_late(self.folder, begin, days)
         self.now = begin + timedelta(hours=hours)
         Sync(self.folder / "warehouse.duckdb", self.store, CountedKeys(self.keys)).snapshot()
 
@@ -138,6 +145,21 @@ def test_an_hourly_task_asks_for_few_objects(hours: Hours, task: str) -> None:
     assert max(counted[task] for counted in hours.counted) <= MOST[task]
 
 
+@pytest.fixture(scope="module")
+def late_hours(hours: Hours) -> list[dict[str, int]]:
+    """Return the requests of two hours with late rows, the first ones of the store."""
+    found = []
+    for hour in (HOURS, HOURS + 1):
+        hours.sync(END + timedelta(hours=hour), 1, LATE)
+        found.append(hours.run())
+    return found
+
+
+@pytest.mark.parametrize("task", MOST_LATE)
+def test_an_hour_with_late_rows_asks_for_few_objects(late_hours: list[dict[str, int]], task: str) -> None:
+    assert max(counted[task] for counted in late_hours) <= MOST_LATE[task]
+
+
 def junk(content: bytes) -> bytes:
     """Return what was kept with every file in the place of the one before it."""
     kept = KeptFiles(content)
@@ -165,7 +187,8 @@ def verdicts(hours: Hours) -> pa.Table:
     result = newest_result(repository, "verdicts", "")
     assert result is not None
     with read_result(repository, result.key) as rows:
-        return rows.read_all()
+        keys = ("full_table_name", "column_name", "metric_name", "bucket_end")
+        return rows.read_all().sort_by([(name, "ascending") for name in keys])
 
 
 def test_a_task_fetches_no_small_file_of_the_snapshot_twice(hours: Hours, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -183,3 +206,15 @@ def test_a_task_fetches_no_small_file_of_the_snapshot_twice(hours: Hours, monkey
     of_snapshot = [key for key in asked if key.startswith("data/")]
     assert len(of_snapshot) > HOURS
     assert len(of_snapshot) == len(set(of_snapshot))
+
+
+def test_late_rows_of_a_year_cost_the_metrics_task_few_requests(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hourly, "_TABLES", 3)
+    store = Hours(tmp_path)
+    store.sync(END - timedelta(days=365), 365 * 24)
+    store.compute()
+    for hour in (0, 1):
+        store.sync(END + timedelta(hours=hour), 1, hourly.LATE)
+        assert store.compute() <= MOST_OF_A_YEAR

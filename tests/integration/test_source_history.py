@@ -12,15 +12,29 @@ from airflow_provider_elementary.elementary_schema import Category
 from airflow_provider_elementary.exceptions import (
     ConfigurationError,
 )
-from airflow_provider_elementary.snapshots import (
-    Policy,
-)
+from airflow_provider_elementary.snapshots import LocalKeys, Manifest, Policy, Store, open_store, write_snapshot
 from airflow_provider_elementary.times import utc_now
+from tests.support.connections import open_postgres
+from tests.support.datasets import write_postgres
 from tests.support.history_oracle import EVENTS
+from tests.support.little_project import small_world
+from tests.support.signing import opened
 from tests.support.syncs import Sync, after, marker, run_results
 
 if TYPE_CHECKING:
-    pass
+    from tests.servers.postgres import PostgresServer
+
+
+def purges(snapshot: Manifest) -> list[str]:
+    """Return the statements that delete everything before the window of the next snapshot."""
+    assert snapshot.consistency is not None
+    begin = snapshot.consistency.window_from
+    return [f"DELETE FROM elementary.{table} WHERE created_at < TIMESTAMP '{begin}'" for table in EVENTS]
+
+
+def _take(server: PostgresServer, database: str, store: Store, keys: LocalKeys) -> Manifest:
+    with open_postgres(server, database) as source:
+        return write_snapshot(source, opened(store, keys))
 
 
 class TestReadingEverything:
@@ -124,6 +138,51 @@ class TestRowsThatChangedAtTheSource:
         assert (full.epoch, full.rows) == (1, third.rows)
         assert full.reason is not None
         assert "history" not in full.reason
+
+    @pytest.mark.parametrize("full_every_days", [100, 0])
+    def test_a_source_that_keeps_only_its_window_goes_on(self, sync: Sync, full_every_days: int) -> None:
+        first = sync.snapshot()
+        sync.change(*purges(first), run_results("new", after(minutes=30), "a"), marker("new", after(minutes=31)))
+
+        second = sync.snapshot(full_every_days=full_every_days)
+
+        assert (second.kind, second.epoch) == ("incremental" if full_every_days else "full", 1)
+        assert len(sync.column("dbt_run_results", "status")) == (26 if full_every_days else 6)
+        assert second.tables["dbt_run_results"].rows == 6
+        third = sync.snapshot()
+        assert (third.kind, third.epoch, third.rows) == ("incremental", 1, second.rows)
+
+    @pytest.mark.parametrize(
+        ("left", "epoch"), [("created_at >= TIMESTAMP '{begin}'", 1), ("created_at >= TIMESTAMP '{newest}'", 2)]
+    )
+    def test_postgresql_that_keeps_only_its_window_goes_on(
+        self, left: str, epoch: int, postgres_server: PostgresServer, postgres_database: str, tmp_path: Path
+    ) -> None:
+        write_postgres(small_world(days=3), postgres_server, postgres_database)
+        store, keys = open_store((tmp_path / "store").as_uri()), LocalKeys(LocalKeys.generate())
+        first = _take(postgres_server, postgres_database, store, keys)
+        assert first.consistency is not None
+        where = left.format(begin=first.consistency.window_from, newest=first.consistency.watermark)
+        for name in EVENTS:
+            postgres_server.execute(f"DELETE FROM elementary.{name} WHERE NOT {where}", database=postgres_database)
+        new = f"{run_results('new', after(minutes=30), 'a')}; {marker('new', after(minutes=31))}"
+        postgres_server.execute(f"SET search_path = elementary; {new}", database=postgres_database)
+
+        second = _take(postgres_server, postgres_database, store, keys)
+
+        assert (second.kind, second.epoch) == ("incremental" if epoch == 1 else "full", epoch)
+
+    @pytest.mark.parametrize("full_every_days", [100, 0])
+    def test_tables_made_again_in_the_hour_of_the_window_begin_a_new_epoch(
+        self, sync: Sync, full_every_days: int
+    ) -> None:
+        first = sync.snapshot()
+        again = [f"UPDATE {table} SET created_at = created_at + INTERVAL 1 MINUTE" for table in EVENTS]
+        sync.change(*purges(first), *again)
+
+        second = sync.snapshot(full_every_days=full_every_days)
+
+        assert (second.kind, second.epoch) == ("full", 2)
 
     def test_a_day_missing_in_the_middle_begins_a_new_epoch_and_is_named(self, sync: Sync) -> None:
         sync.snapshot()

@@ -14,6 +14,7 @@ from tests.support.signing import SIGNING_KEY, STORE_ID, create
 
 if TYPE_CHECKING:
     from airflow_provider_elementary.warehouses.bigquery import BigQueryWarehouse
+    from airflow_provider_elementary.warehouses.source import WarehouseSource
     from tests.servers.aws import AwsServer
     from tests.servers.postgres import PostgresServer
     from tests.servers.snowflake import SnowflakeServer
@@ -114,3 +115,16 @@ def s3_store(
         trust = create_store(store, None, KmsKey(server.client("kms"), signing_kms_key_id))
         facts |= {"store_id": trust.store_id, "signing_kms_key_id": signing_kms_key_id}
     return {"conn_type": "elementary_store", "extra": {**facts, **extra}}
+
+
+def open_postgres(server: PostgresServer, database: str) -> WarehouseSource:
+    """Open the Elementary schema of a database of a test server."""
+    import adbc_driver_postgresql.dbapi as adbc
+
+    from airflow_provider_elementary.access.check.session import TransportFacts
+    from airflow_provider_elementary.warehouses.postgres import PostgresWarehouse
+    from airflow_provider_elementary.warehouses.source import WarehouseSource
+
+    transport = TransportFacts(encrypted=True, version="TLSv1.3", certificate_verified=True, detail="test")
+    connection = adbc.connect(server.uri(database=database))
+    return WarehouseSource(PostgresWarehouse(connection, "elementary", database, transport))

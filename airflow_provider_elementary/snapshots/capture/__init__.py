@@ -289,7 +289,8 @@ def _kept(source: WarehouseSource, plan: Plan, policy: Policy) -> dict[str, list
 def _compared(audit: SourceAudit, source: WarehouseSource, plan: Plan, point: ConsistencyPoint) -> Plan:
     """Return the plan of a full snapshot with what the source no longer has of the snapshot before."""
     found = read_ranges(audit, map(Slice, source.tables()))
-    return compare_full(plan, point, audit.policy, {name: [of_table] for name, of_table in found.items()})
+    tables = {name: [of_table] for name, of_table in found.items()}
+    return compare_full(plan, point, audit.policy, tables, partial(audit.holds_window, source))
 
 
 def _advise_indexes(source: WarehouseSource) -> None:

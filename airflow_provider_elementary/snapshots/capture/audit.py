@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
 from threading import Lock
@@ -24,7 +24,7 @@ from airflow_provider_elementary.snapshots.capture.day_sums import (
     difference,
     join_ranges,
 )
-from airflow_provider_elementary.snapshots.capture.dedup import Digests, row_digests
+from airflow_provider_elementary.snapshots.capture.dedup import Digests, SeenRows, row_digests
 from airflow_provider_elementary.snapshots.capture.facts import TableFacts
 from airflow_provider_elementary.snapshots.capture.history import (
     ParentCorrupt,
@@ -121,13 +121,35 @@ class SourceAudit:
 
     def sums_of(self, source: WarehouseSource, table: Table, since: datetime, until: datetime) -> DaySums:
         """Add up what the source holds of a span."""
-        held = source.table(table.name).columns
-        needed = {*self.columns[table.name], *redaction.policy_columns(table, self.policy), require_watermark(table)}
         sums = DaySums()
-        with source.read(table.name, columns=[n for n in held if n in needed], since=since, until=until) as reader:
+        with source.read(table.name, columns=self._needed(source, table), since=since, until=until) as reader:
             for batch in reader:
                 sums.add(batch[require_watermark(table)], self._digests(table, batch))
         return sums
+
+    def holds_window(self, source: WarehouseSource, name: str) -> bool:
+        """Return whether a source has rows that the snapshot before took of its window, and all of them."""
+        table, columns, taken = TABLES[name], self.columns.get(name), SeenRows()
+        if not columns:
+            return False
+        try:
+            with self.base.read(name, columns=[*{require_watermark(table), *columns}], since=self.until) as reader:
+                for batch in reader:
+                    taken.add(row_digests(batch, columns, self.key))
+        except (SnapshotCorruptError, ObjectNotFoundError) as error:
+            log.warning("could not compare the source with the previous snapshot, which cannot be read: %s", error)
+            return False
+        if not len(taken):
+            return False
+        with source.read(name, columns=self._needed(source, table), since=self.until) as reader:
+            for batch in reader:
+                if (digests := self._digests(table, batch)) is not None:
+                    taken.match(digests)
+        return not len(taken)
+
+    def _needed(self, source: WarehouseSource, table: Table) -> list[str]:
+        needed = {*self.columns[table.name], *redaction.policy_columns(table, self.policy), require_watermark(table)}
+        return [name for name in source.table(table.name).columns if name in needed]
 
     def _digests(self, table: Table, rows: pa.RecordBatch) -> Digests | None:
         if not (columns := self.columns.get(table.name)):
@@ -204,11 +226,16 @@ def read_ranges(audit: SourceAudit, slices: Iterable[Slice]) -> dict[str, RangeS
 
 
 def compare_full(
-    plan: Plan, point: ConsistencyPoint, policy: Policy, tables: Mapping[str, Iterable[RangeSums]]
+    plan: Plan,
+    point: ConsistencyPoint,
+    policy: Policy,
+    tables: Mapping[str, Iterable[RangeSums]],
+    holds_window: Callable[[str], bool] = lambda name: False,
 ) -> Plan:
     """Return the plan of a full snapshot with what it found of the rows of the snapshot before.
 
     :param tables: the ranges of each table that is compared, in their order.
+    :param holds_window: see :func:`~.history.with_emptied`; asked where all settled rows of a table are gone.
     """
     assert plan.parent is not None  # noqa: S101 - what tables are compared with
     entries, facts = plan.parent.tables, dict[str, TableFacts]()
@@ -218,7 +245,9 @@ def compare_full(
         if differs != Difference() or found.oldest != parse(entries[name].settled_from):
             facts[name] = TableFacts(None, found.rows.total(), found.oldest, difference=differs)
     changed = []
-    for name, of_table in with_emptied(facts).items():
+    consistency = plan.parent.consistency
+    window_from = parse(consistency.window_from) if consistency is not None else None
+    for name, of_table in (with_emptied(facts, window_from, holds_window) if window_from else facts).items():
         differs = of_table.difference or Difference()
         if differs.lost and not is_old_end(of_table, entries[name]):
             return new_epoch(plan, point, f"{name}: rows of {days_in_words(differs.lost)} are gone")

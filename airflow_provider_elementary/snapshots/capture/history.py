@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -48,9 +48,9 @@ def look_back(
     """
     if plan.base is None or plan.window_from is None:
         return point
-    tables = dict(point.tables)
+    tables, entries = dict(point.tables), plan.base.manifest.tables
     for name, facts in point.tables.items():
-        entry = plan.base.manifest.tables[name]
+        entry = entries[name]
         if entry.settled_rows is None:
             continue
         if facts.settled_rows is None:
@@ -64,7 +64,11 @@ def look_back(
             held = _held(plan.base, TABLES[name], entry, found.oldest, plan.window_from)
             is_whole = holds_all_rows(TABLES[name], policy)
             tables[name] = replace(facts, difference=difference(held, found, holds_all=is_whole))
-    return replace(point, tables=with_emptied(tables))
+
+    def holds_window(name: str) -> bool:
+        return _may_hold_window(TABLES[name], tables[name], entries[name], policy)
+
+    return replace(point, tables=with_emptied(tables, plan.window_from, holds_window))
 
 
 def check_history(plan: Plan, point: ConsistencyPoint) -> Plan:
@@ -231,19 +235,41 @@ def _held(
         raise ParentCorrupt(str(error)) from None
 
 
-def with_emptied(tables: Mapping[str, TableFacts]) -> Mapping[str, TableFacts]:
-    """Return the facts with tables that are empty because all their rows are older than what others still have."""
+def with_emptied(
+    tables: Mapping[str, TableFacts], window_from: datetime, holds_window: Callable[[str], bool]
+) -> Mapping[str, TableFacts]:
+    """Return the facts with tables that have no settled rows because all of them are older than what is left.
+
+    What is left are the settled rows of other tables. Where none has any, it is the window: rows of it that were taken
+    and are still there show that the tables were purged, and not made again.
+
+    :param window_from: where the window begins.
+    :param holds_window: whether a table has rows of the window that were taken, and all of them.
+    """
+    emptied = {
+        name: facts.difference.lost[-1]
+        for name, facts in tables.items()
+        if facts.settled_rows == 0 and facts.difference is not None and facts.difference.lost
+    }
+    purged = {name for name in emptied if holds_window(name)}
     left_from = max(
         (
             facts.settled_from
-            for name, facts in tables.items()
+            for facts in tables.values()
             if facts.difference == Difference() and facts.settled_from is not None
         ),
-        default=None,
+        default=window_from if purged else None,
     )
     found = dict(tables)
-    for name, facts in tables.items():
-        lost = facts.difference.lost if facts.difference is not None else ()
-        if left_from is not None and facts.settled_rows == 0 and lost and lost[-1] < left_from.date():
-            found[name] = replace(facts, difference=Difference(), settled_from=left_from)
+    for name, last in emptied.items():
+        if name in purged or left_from == window_from:
+            found[name] = replace(tables[name], difference=Difference(), settled_from=window_from)
+        elif left_from is not None and last < left_from.date():
+            found[name] = replace(tables[name], difference=Difference(), settled_from=left_from)
     return found
+
+
+def _may_hold_window(table: Table, facts: TableFacts, entry: TableEntry, policy: Policy) -> bool:
+    """Return whether a source has as many rows in the window as were taken of it; the capture compares them."""
+    taken = entry.rows - (entry.settled_rows or 0) - (entry.undated_rows or 0)
+    return holds_all_rows(table, policy) and 0 < taken <= facts.young_rows

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from airflow_provider_elementary.elementary_schema import Category
 from airflow_provider_elementary.storage.file_binding import Fetch
+from airflow_provider_elementary.storage.kept_files import LARGEST
 from airflow_provider_elementary.storage.keys import DataKey, Purpose
 from airflow_provider_elementary.storage.layout import (
     result_file,
@@ -57,21 +59,27 @@ def write_rows(
     category: Category | None = None,
     period: str = "",
     always: Collection[Category] = (),
+    is_kept: bool = False,
 ) -> list[ResultFile]:
     """Encrypt rows into a file for each category that they have; see :func:`write_result`.
 
     :param category: of all rows, in place of one by their ``column_name``.
     :param period: the days that they are about.
     :param always: categories that have a file even without rows.
+    :param is_kept: small files are kept for the task's next run, and for those that read what it keeps.
     """
     from airflow_provider_elementary.storage.encrypted_parquet import encrypted_file
 
     written: dict[Category, EncryptedFile] = {}
+    copies: dict[Category, _Copied] = {}
     with ExitStack() as stack:
 
         def file_of(category: Category) -> EncryptedFile:
             if category not in written:
                 target = stack.enter_context(opened.store.create(names.of(category, period)))
+                if is_kept:
+                    copies[category] = _Copied(target)
+                    target = cast(BinaryIO, copies[category])
                 key = data_keys[category].plaintext
                 written[category] = stack.enter_context(encrypted_file(target, schema, key, frozenset()))
             return written[category]
@@ -82,9 +90,26 @@ def write_rows(
             for one, part in split_by_category(batch) if category is None else ((category, batch),):
                 if part.num_rows:
                     file_of(one).write(part)
+    if opened.kept is not None:
+        for one, copy in copies.items():
+            opened.kept.keep_file(written[one].binding.sha256, bytes(copy.content))
     return [
         ResultFile(**asdict(file.binding), key=names.of(one, period), category=one) for one, file in written.items()
     ]
+
+
+class _Copied(io.RawIOBase):
+    """Passes the bytes of a file on, with a copy of as many as a small file has, and of the piece after them."""
+
+    def __init__(self, target: BinaryIO) -> None:
+        self._target = target
+        self.content = bytearray()
+
+    def write(self, content: Any) -> int:
+        """Pass bytes on."""
+        if len(self.content) <= LARGEST:
+            self.content += content
+        return self._target.write(content)
 
 
 def discard_files(opened: OpenStore, names: ResultNames) -> None:

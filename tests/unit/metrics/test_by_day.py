@@ -19,6 +19,7 @@ from airflow_provider_elementary.metrics.facts import DAYS_BACK
 from airflow_provider_elementary.snapshots import LocalKeys
 from airflow_provider_elementary.snapshots.maintenance.outdated_results import outdated_results
 from airflow_provider_elementary.snapshots.repository import Repository
+from airflow_provider_elementary.storage.layout import result_file_periods
 from airflow_provider_elementary.storage.records import results as stored_results
 from airflow_provider_elementary.storage.records.result_document import STATE, Result
 from airflow_provider_elementary.storage.records.result_files import read_files
@@ -297,6 +298,27 @@ def test_rows_without_an_id_stay_on_purged_days_of_a_period_that_is_read_again()
     combined = by_day._combined(lambda: old, lambda: new, (), is_replaced=True)
 
     assert sorted(value for batch in combined for value in batch["metric_value"].to_pylist()) == [1.0, 2.0, 4.0, 5.0]
+
+
+def test_late_rows_of_many_periods_are_written_into_few_files(tmp_path: Path) -> None:
+    history = MetricHistory(tmp_path, 0)
+    for _ in range(130):
+        history.a_run()
+        history.now += timedelta(days=1)
+    history.snapshot()
+    first = history.update()
+    history.now += timedelta(hours=1)
+    for days in range(2, 128, 9):
+        history.a_run(history.now - timedelta(days=days))
+    history.snapshot()
+    second = history.update()
+
+    written = set(second.files) - set(first.files)
+
+    # Of each category newer days, days, weeks and months.
+    assert len(written) <= 3 * 5
+    assert len({period for file in written for period in result_file_periods(file.key)}) > len(written)
+    assert comparable(history.stored(second), history) == comparable(history.from_scratch(), history)
 
 
 def test_facts_of_a_period_that_is_merged_stay_though_they_were_not_loaded(tmp_path: Path) -> None:

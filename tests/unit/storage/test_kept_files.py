@@ -119,6 +119,20 @@ def test_only_what_a_run_reads_is_kept_for_the_next_one() -> None:
     assert KeptFiles(left).stored() == b""
 
 
+def test_what_a_task_wrote_is_kept_and_another_task_takes_it_in() -> None:
+    server, writer, reader = Server(), KeptFiles(), KeptFiles(kept(b"of its own"))
+    writer.keep_file(file_of(b"written").sha256, b"written")
+    writer.keep_file(file_of(b"another").sha256, b"forged")
+    writer.keep_file(hashlib.sha256(bytes(LARGE.size)).hexdigest(), bytes(LARGE.size))
+
+    reader.include(writer.stored())
+    found = [reader.fetch_of(file_of(each), server.fetch)(0, len(each) + 1) for each in (b"written", b"of its own")]
+
+    assert (found, server.asked) == ([b"written", b"of its own"], 0)
+    assert b"forged" not in writer.stored()
+    assert len(writer.stored()) < LARGE.size
+
+
 @pytest.mark.parametrize(
     "change",
     [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -11,8 +11,9 @@ import pytest
 
 from airflow_provider_elementary.exceptions import SnapshotConflictError
 from airflow_provider_elementary.snapshots.capture.consistency import ConsistencyPoint
+from airflow_provider_elementary.snapshots.capture.day_sums import Difference
 from airflow_provider_elementary.snapshots.capture.facts import TableFacts
-from airflow_provider_elementary.snapshots.capture.history import check_history
+from airflow_provider_elementary.snapshots.capture.history import check_history, with_emptied
 from airflow_provider_elementary.snapshots.capture.plan import Plan
 from airflow_provider_elementary.snapshots.manifest import ConsistencyEntry, Manifest, TableEntry
 from airflow_provider_elementary.snapshots.reader import SnapshotSource
@@ -89,3 +90,32 @@ def test_the_first_snapshot_has_no_history() -> None:
 
     assert check_history(first, point()) is first
     assert (first.kind, first.epoch, first.window_from) == ("full", 1, None)
+
+
+WINDOW = datetime(2026, 11, 19, 12)
+GONE = TableFacts(WATERMARK, 0, None, difference=Difference(lost=(date(2026, 11, 5), date(2026, 11, 19))))
+OLD_GONE = replace(GONE, difference=Difference(lost=(date(2026, 11, 5),)))
+PURGED = TableFacts(WATERMARK, 5, datetime(2026, 11, 10), difference=Difference())
+
+
+@pytest.mark.parametrize(
+    ("tables", "held", "left_from"),
+    [
+        # Nothing shows that the tables were not made again.
+        ({"a": GONE, "b": OLD_GONE}, "", {}),
+        # The window of one table shows it of all.
+        ({"a": GONE, "b": OLD_GONE}, "a", {"a": WINDOW, "b": WINDOW}),
+        # Where another table has older rows than those that are gone, a table has to show it itself.
+        ({"a": GONE, "b": OLD_GONE, "c": PURGED}, "", {"b": PURGED.settled_from}),
+        ({"a": GONE, "b": OLD_GONE, "c": PURGED}, "a", {"a": WINDOW, "b": PURGED.settled_from}),
+    ],
+)
+def test_the_window_shows_that_tables_without_other_rows_were_purged(
+    tables: dict[str, TableFacts], held: str, left_from: dict[str, datetime]
+) -> None:
+    found = with_emptied(tables, WINDOW, lambda name: name in held)
+
+    assert found == {
+        name: replace(facts, difference=Difference(), settled_from=left_from[name]) if name in left_from else facts
+        for name, facts in tables.items()
+    }
