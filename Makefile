@@ -17,11 +17,12 @@ test: $(READY) lint
 	@$(MAKE) --no-print-directory frontend || true
 	@$(MAKE) --no-print-directory -j 2 types suite
 
-# Five workers on two cores: half of the time of many tests is waiting, for a server, a browser or a task. In the order of
-# folders, so that the dear files come first; a worker that a hanging test ended is not replaced, as it would run that test
-# again.
+# Five workers on two cores: half of the time of many tests is waiting, for a server, a browser or a task; fewer where a worker
+# has no 2.5 GB. In the order of folders, so that the dear files come first; a worker that a hanging test ended is not
+# replaced, as it would run that test again.
+WORKERS = $(or $(shell awk '/^MemAvailable/ {n = int($$2 / 2500000); print (n < 1 ? 1 : n > 5 ? 5 : n)}' /proc/meminfo 2>/dev/null),3)
 suite: $(READY)
-	$(BIN)/pytest -n 5 --dist loadfile --no-loadscope-reorder --max-worker-restart 0
+	$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --max-worker-restart 0
 
 # The page's script, with npm from its lock file; without it the page shows the charts of the server.
 frontend:

@@ -32,7 +32,7 @@ from airflow_provider_elementary.metrics.definitions import METRICS_SCHEMA, Defi
 from airflow_provider_elementary.metrics.earlier import CATEGORIES, EarlierMetrics, UnusableMetricsError, find_earlier
 from airflow_provider_elementary.metrics.facts import DAYS_BACK, facts_schema
 from airflow_provider_elementary.metrics.period_spool import DividedRows, days_with_place, divided
-from airflow_provider_elementary.metrics.periods import Period, is_settled, share_files
+from airflow_provider_elementary.metrics.periods import Period, share_files
 from airflow_provider_elementary.metrics.registry import DEFINITIONS
 from airflow_provider_elementary.metrics.removed_by_policy import conformed
 from airflow_provider_elementary.metrics.settings import kept_versions, policy_of, versions_of
@@ -178,8 +178,8 @@ class _Update:
             old: _Rows = partial(stored.read, earlier, group, days_with_place) if earlier is not None else tuple
             fresh = partial(_rows_of, [new[period] for period in group if period in new])
             rows = _combined(old, fresh, computed, is_replaced=is_replaced)
-            # The anomalies task compares them with those before, which were read here.
-            is_kept = earlier is not None and is_settled(group[-1], stored.arranged.today)
+            # The next run reads the newest of them again, and the anomalies task those that changed.
+            is_kept = earlier is not None and not is_replaced
             files += self._write(group, rows, _STORED, category, data_keys, is_kept=is_kept)
         return files
 

@@ -30,7 +30,7 @@ _PART_OF_ID = f"SELECT (hash(id) % {_PARTS})::UTINYINT AS part FROM ids"  # noqa
 _NEWEST = """
 SELECT position FROM keys
 QUALIFY row_number() OVER (
-    PARTITION BY coalesce(nullif(id, ''), '#' || position), day
+    PARTITION BY coalesce(nullif(id, ''), '#' || position), day, of_table
     ORDER BY updated_at DESC NULLS LAST, created_at DESC NULLS LAST, position DESC
 ) = 1
 ORDER BY position
@@ -67,7 +67,9 @@ def _newest(engine: duckdb.DuckDBPyConnection, rows: pa.Table) -> Iterator[pa.Re
     """Compare ids and times in DuckDB, which may spill them; the rows themselves stay out of it."""
     keys = rows.select(["id", "updated_at", "created_at"])
     keys = keys.append_column("position", pa.array(np.arange(rows.num_rows)))
-    engine.register("keys", keys.append_column("day", days_of(rows)))
+    # Rows about a table and about a column are stored apart, under keys of their own.
+    of_table = pc.is_null(rows["column_name"]) if "column_name" in rows.schema.names else pa.repeat(True, len(rows))
+    engine.register("keys", keys.append_column("day", days_of(rows)).append_column("of_table", of_table))
     positions = engine.sql(_NEWEST).to_arrow_table()["position"]
     engine.unregister("keys")
     for start in range(0, len(positions), _BATCH_ROWS):

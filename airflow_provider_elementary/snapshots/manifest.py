@@ -62,7 +62,8 @@ class TableEntry:
     :param settled_rows: those of ``rows`` that are older than the next snapshot's window, and must be there still.
     :param settled_from: the oldest watermark among them, ISO 8601, or None.
     :param undated_rows: those of ``rows`` that have no watermark, or None.
-    :param fingerprint: a digest of what the files of a table that is replaced in place hold; None for other tables.
+    :param fingerprint: a digest of what the files of a table that is replaced in place hold; None for other tables, and
+        where rows have no hash by which a change is known.
     :param changes: what the warehouse had counted of the table's changes; None where it counts none.
     :param window: a digest of what the files hold of the other rows, those of the next snapshot's window; None where
         nobody computed it. In both digests, each file's cells count under the data key of its category.

@@ -156,7 +156,8 @@ EDR_OPTIONS: Mapping[str, Row] = {
 CLOUD: Mapping[str, Row] = {
     "open, acknowledged, resolved by hand or when tests, monitors and models pass again; "
     "a resolved one is not reopened": Row(
-        "[the same](incidents.md), and muted or expected; what left the project is closed, and not called resolved. "
+        "[the same](incidents.md), and muted or expected; what left the project is closed, and not called resolved; "
+        "where the value that ended it is corrected, it is open again. "
         "A failing dbt test cannot be resolved by hand",
         (
             f"{_TRACKING}::TestFromRunToRun::test_an_incident_opens_continues_and_is_resolved",

@@ -59,9 +59,12 @@ def names_of_the_layout() -> set[str]:
         layout.result_file("metrics", "series", "run", "ATTEMPT", Category.METADATA)
         .replace(run, "<run>")
         .replace(series, "<series>"),
-        layout.result_file("metrics", "series", "run", "ATTEMPT", Category.METADATA, "<first>-<last>")
-        .replace(run, "<run>")
-        .replace(series, "<series>"),
+        *(
+            layout.result_file("metrics", "series", "run", "ATTEMPT", Category.METADATA, periods)
+            .replace(run, "<run>")
+            .replace(series, "<series>")
+            for periods in ("<first>-<last>", "<first>-<last>.<first>-<last>")
+        ),
         layout.series_key(layout.access_folder("CONNECTION"), 1),
         layout.series_key(layout.FEEDBACK, 1),
         layout.kept_key("series").replace(series, "<task>"),

@@ -101,6 +101,17 @@ def test_what_is_stored_is_noticed(sync: Sync, policy: Policy, change: str) -> N
     assert found.tables[MODELS].fingerprint != before.tables[MODELS].fingerprint
 
 
+def test_a_change_is_noticed_where_dbt_gives_no_hash(sync: Sync) -> None:
+    sync.change(f"UPDATE {MODELS} SET metadata_hash = NULL WHERE name = (SELECT min(name) FROM {MODELS})")
+    before = sync.snapshot(EVERYTHING)
+    sync.change(f"UPDATE {MODELS} SET description = 'another' WHERE metadata_hash IS NULL")
+
+    found = sync.snapshot(EVERYTHING)
+
+    assert (found.kind, before.tables[MODELS].fingerprint) == ("incremental", None)
+    assert sync.column(MODELS, "description").count("another") == 1
+
+
 @pytest.mark.parametrize("policy", [EVERYTHING, NO_HASH, Policy(), without(Category.METADATA)])
 def test_a_digest_is_of_what_the_files_hold(sync: Sync, policy: Policy) -> None:
     for manifest in (sync.snapshot(policy), sync.snapshot(policy)):

@@ -44,7 +44,7 @@ END = datetime(2026, 11, 28)
 #: Maintenance merges nine increments: so there are runs before it and after it.
 HOURS = 12
 #: The most that a task asks for; the anomalies task for verdicts, incidents and the page's summary together.
-MOST = {"metrics": 35, "elementary": 44, "robust": 57}
+MOST = {"metrics": 35, "elementary": 45, "robust": 58}
 #: The same of an hour with rows that come late for as many days.
 MOST_LATE = {"metrics": 45, "elementary": 48, "robust": 60}
 #: The same of the metrics task with a year of history, in which rows come late for :data:`~hourly.LATE` days.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,6 +36,53 @@ def purges(snapshot: Manifest) -> list[str]:
 def _take(server: PostgresServer, database: str, store: Store, keys: LocalKeys) -> Manifest:
     with open_postgres(server, database) as source:
         return write_snapshot(source, opened(store, keys))
+
+
+FRESHNESS = "dbt_source_freshness_results"
+#: What is done to a source of which some tables keep only their window: a purge beside other losses.
+LOST: dict[str, Callable[[dict[str, str]], list[str]]] = {
+    "a table beside a purged one": lambda purge: [purge[FRESHNESS], "DELETE FROM dbt_run_results"],
+    "all tables but a purged one": lambda purge: [
+        purge[FRESHNESS],
+        *(f"DELETE FROM {table}" for table in purge if table != FRESHNESS),
+    ],
+    "rows that were made again": lambda purge: [
+        *purge.values(),
+        "UPDATE dbt_run_results SET created_at = created_at + INTERVAL 1 SECOND",
+    ],
+    "the last run but its marker": lambda purge: [
+        statement.replace("<", ">=") for table, statement in purge.items() if table != "dbt_invocations"
+    ],
+}
+
+
+@pytest.mark.parametrize("full_every_days", [100, 0], ids=["increment", "full"])
+@pytest.mark.parametrize("lost", LOST.values(), ids=LOST.keys())
+def test_what_is_lost_of_a_window_begins_a_new_epoch(
+    sync: Sync, lost: Callable[[dict[str, str]], list[str]], full_every_days: int
+) -> None:
+    first = purges(sync.snapshot())
+    purge = dict(zip(EVENTS, first, strict=True))
+    sync.change(*lost({**purge, FRESHNESS: first[0].replace(EVENTS[0], FRESHNESS)}))
+
+    found = sync.snapshot(full_every_days=full_every_days)
+
+    assert (found.kind, found.epoch) == ("full", 2)
+
+
+@pytest.mark.parametrize(("change", "epoch"), [("SELECT 1", 1), ("DELETE FROM dbt_invocations", 2)])
+def test_nothing_is_lost_of_a_window_that_the_store_lost(sync: Sync, change: str, epoch: int) -> None:
+    first = sync.snapshot()
+    sync.change(run_results("next", after(minutes=10), "a"), marker("next", after(minutes=11)))
+    lost = [file for file in sync.snapshot().new_files if file.table == "dbt_run_results"]
+    for file in lost:
+        sync.store.delete(file.key)
+    sync.change(change)
+
+    found = sync.snapshot(full_every_days=0)
+
+    assert lost
+    assert (found.kind, first.epoch, found.epoch) == ("full", 1, epoch)
 
 
 class TestReadingEverything:

@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_elementary.elementary_schema import TABLES
@@ -21,6 +21,7 @@ from airflow_provider_elementary.exceptions import (
 )
 from airflow_provider_elementary.progress import RowsRead, no_row_progress
 from airflow_provider_elementary.snapshots.capture.audit import (
+    UNREADABLE,
     SourceAudit,
     compare_days,
     compare_full,
@@ -290,7 +291,11 @@ def _compared(audit: SourceAudit, source: WarehouseSource, plan: Plan, point: Co
     """Return the plan of a full snapshot with what the source no longer has of the snapshot before."""
     found = read_ranges(audit, map(Slice, source.tables()))
     tables = {name: [of_table] for name, of_table in found.items()}
-    return compare_full(plan, point, audit.policy, tables, partial(audit.holds_window, source))
+    try:
+        return compare_full(plan, point, audit.policy, tables, cache(partial(audit.holds_window, source)))
+    except ParentCorrupt as damage:
+        log.warning(UNREADABLE, damage)
+        return compare_full(plan, point, audit.policy, tables)
 
 
 def _advise_indexes(source: WarehouseSource) -> None:

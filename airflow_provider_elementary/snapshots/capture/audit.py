@@ -50,6 +50,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+#: What is logged where there is nothing to compare with.
+UNREADABLE = "could not compare the source with the previous snapshot, which cannot be read: %s"
+
 _DAY = timedelta(days=1)
 
 
@@ -127,24 +130,29 @@ class SourceAudit:
                 sums.add(batch[require_watermark(table)], self._digests(table, batch))
         return sums
 
-    def holds_window(self, source: WarehouseSource, name: str) -> bool:
-        """Return whether a source has rows that the snapshot before took of its window, and all of them."""
+    def holds_window(self, source: WarehouseSource, name: str) -> bool | None:
+        """Return whether a source has all rows of the window that the snapshot before took; None where it took none.
+
+        :raises ParentCorrupt: that cannot be read.
+        """
         table, columns, taken = TABLES[name], self.columns.get(name), SeenRows()
         if not columns:
-            return False
+            return None
         try:
             with self.base.read(name, columns=[*{require_watermark(table), *columns}], since=self.until) as reader:
                 for batch in reader:
                     taken.add(row_digests(batch, columns, self.key))
         except (SnapshotCorruptError, ObjectNotFoundError) as error:
-            log.warning("could not compare the source with the previous snapshot, which cannot be read: %s", error)
-            return False
+            raise ParentCorrupt(str(error)) from None
         if not len(taken):
-            return False
+            return None
+        counted = tuple(source.rejections.to_list())
         with source.read(name, columns=self._needed(source, table), since=self.until) as reader:
             for batch in reader:
                 if (digests := self._digests(table, batch)) is not None:
                     taken.match(digests)
+        # The capture counted what is unusable in these rows.
+        source.rejections.carry(name, counted)
         return not len(taken)
 
     def _needed(self, source: WarehouseSource, table: Table) -> list[str]:
@@ -220,7 +228,7 @@ def read_ranges(audit: SourceAudit, slices: Iterable[Slice]) -> dict[str, RangeS
     try:
         found = {wanted.table: audit.range(wanted) for wanted in slices}
     except ParentCorrupt as damage:
-        log.warning("could not compare the source with the previous snapshot, which cannot be read: %s", damage)
+        log.warning(UNREADABLE, damage)
         return {}
     return {name: sums for name, sums in found.items() if sums is not None}
 
@@ -230,12 +238,12 @@ def compare_full(
     point: ConsistencyPoint,
     policy: Policy,
     tables: Mapping[str, Iterable[RangeSums]],
-    holds_window: Callable[[str], bool] = lambda name: False,
+    holds_window: Callable[[str], bool | None] = lambda name: None,
 ) -> Plan:
     """Return the plan of a full snapshot with what it found of the rows of the snapshot before.
 
     :param tables: the ranges of each table that is compared, in their order.
-    :param holds_window: see :func:`~.history.with_emptied`; asked where all settled rows of a table are gone.
+    :param holds_window: see :func:`~.history.with_emptied`.
     """
     assert plan.parent is not None  # noqa: S101 - what tables are compared with
     entries, facts = plan.parent.tables, dict[str, TableFacts]()
@@ -253,4 +261,7 @@ def compare_full(
             return new_epoch(plan, point, f"{name}: rows of {days_in_words(differs.lost)} are gone")
         if differs.changed:
             changed.append(f"rows of {name} of {days_in_words(differs.changed)} were changed or replaced in place")
+    for name in entries:
+        if holds_window(name) is False:
+            return new_epoch(plan, point, f"{name}: rows from {window_from} on are gone or were changed")
     return plan.full("; ".join(filter(None, (plan.reason, *changed))), is_new_epoch=plan.is_new_epoch)

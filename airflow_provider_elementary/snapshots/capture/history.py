@@ -65,7 +65,7 @@ def look_back(
             is_whole = holds_all_rows(TABLES[name], policy)
             tables[name] = replace(facts, difference=difference(held, found, holds_all=is_whole))
 
-    def holds_window(name: str) -> bool:
+    def holds_window(name: str) -> bool | None:
         return _may_hold_window(TABLES[name], tables[name], entries[name], policy)
 
     return replace(point, tables=with_emptied(tables, plan.window_from, holds_window))
@@ -236,7 +236,7 @@ def _held(
 
 
 def with_emptied(
-    tables: Mapping[str, TableFacts], window_from: datetime, holds_window: Callable[[str], bool]
+    tables: Mapping[str, TableFacts], window_from: datetime, holds_window: Callable[[str], bool | None]
 ) -> Mapping[str, TableFacts]:
     """Return the facts with tables that have no settled rows because all of them are older than what is left.
 
@@ -244,32 +244,35 @@ def with_emptied(
     and are still there show that the tables were purged, and not made again.
 
     :param window_from: where the window begins.
-    :param holds_window: whether a table has rows of the window that were taken, and all of them.
+    :param holds_window: whether a table has all rows of the window that were taken; None where none was, or where they
+        are not compared.
     """
     emptied = {
         name: facts.difference.lost[-1]
         for name, facts in tables.items()
         if facts.settled_rows == 0 and facts.difference is not None and facts.difference.lost
     }
-    purged = {name for name in emptied if holds_window(name)}
+    held = {name: holds_window(name) for name in emptied}
     left_from = max(
         (
             facts.settled_from
             for facts in tables.values()
             if facts.difference == Difference() and facts.settled_from is not None
         ),
-        default=window_from if purged else None,
+        default=window_from if any(held.values()) else None,
     )
     found = dict(tables)
     for name, last in emptied.items():
-        if name in purged or left_from == window_from:
+        if held[name] is False:
+            continue
+        if held[name] or left_from == window_from:
             found[name] = replace(tables[name], difference=Difference(), settled_from=window_from)
         elif left_from is not None and last < left_from.date():
             found[name] = replace(tables[name], difference=Difference(), settled_from=left_from)
     return found
 
 
-def _may_hold_window(table: Table, facts: TableFacts, entry: TableEntry, policy: Policy) -> bool:
+def _may_hold_window(table: Table, facts: TableFacts, entry: TableEntry, policy: Policy) -> bool | None:
     """Return whether a source has as many rows in the window as were taken of it; the capture compares them."""
     taken = entry.rows - (entry.settled_rows or 0) - (entry.undated_rows or 0)
-    return holds_all_rows(table, policy) and 0 < taken <= facts.young_rows
+    return taken <= facts.young_rows if taken and holds_all_rows(table, policy) else None

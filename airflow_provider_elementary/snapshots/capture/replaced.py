@@ -26,7 +26,8 @@ _ROW_HASH = "metadata_hash"
 class Contents:
     """Digests what the files hold of a table that is replaced in place.
 
-    Where they hold dbt's hash of each row, it stands for the row; else every cell counts.
+    Where they hold dbt's hash of each row, it stands for the row, and one without a hash leaves all without a digest;
+    else every cell counts.
 
     :param parts: of the table.
     """
@@ -43,6 +44,7 @@ class Contents:
         self._parts = [replace(part, columns=(*table.key, _ROW_HASH)) for part in with_hash[:1]] or list(parts)
         self._data_keys = data_keys
         self._digests: list[Digests] = []
+        self._stands_for_rows, self._is_known = bool(with_hash), True
 
     @property
     def columns(self) -> list[str]:
@@ -50,12 +52,14 @@ class Contents:
         return list(dict.fromkeys(name for part in self._parts for name in part.columns))
 
     @property
-    def fingerprint(self) -> str:
-        """See :class:`~.manifest.TableEntry`."""
-        return digest_of_all(np.concatenate([no_digests(), *self._digests]))
+    def fingerprint(self) -> str | None:
+        """See :class:`~.manifest.TableEntry`; None where nothing says whether a row changed."""
+        return None if not self._is_known else digest_of_all(np.concatenate([no_digests(), *self._digests]))
 
     def add(self, rows: pa.RecordBatch) -> None:
         """Add rows as the files hold them."""
+        if self._stands_for_rows and rows[_ROW_HASH].null_count:
+            self._is_known = False
         self._digests.append(digest_cells(self._data_keys, self._parts, rows, b"contents"))
 
 

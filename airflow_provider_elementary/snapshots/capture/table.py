@@ -124,9 +124,10 @@ def capture_table(run: CaptureRun, wanted: Slice) -> tuple[TableEntry, list[File
     carried = [file for file in base.manifest.files if file.table == table.name] if base else []
     if table.watermark is None:
         before = base.manifest.tables[table.name] if base and carried else None
-        if base and before and contents_of_source(run, table, parts).fingerprint == before.fingerprint:
+        known = before.fingerprint if before is not None else None
+        if base and before and known and contents_of_source(run, table, parts).fingerprint == known:
             run.source.rejections.carry(table.name, base.manifest.rejected)
-            return replace(entry, rows=before.rows, fingerprint=before.fingerprint), carried
+            return replace(entry, rows=before.rows, fingerprint=known), carried
         carried = []
     started = time.monotonic()
     earlier = load_earlier(run, base, table, parts) if base and table.watermark else None

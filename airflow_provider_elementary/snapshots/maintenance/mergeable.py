@@ -13,6 +13,9 @@ from airflow_provider_elementary.storage.file_binding import WHOLE_BYTES
 
 #: Files are merged once there are as many new ones as this number of snapshots write.
 SNAPSHOTS = 9
+#: How many times the size of what is new of a day is merged again with it: a day of many snapshots is not written over
+#: and over.
+_TIMES_NEW = 4
 #: The ``part`` of merged files.
 MERGED = "merged"
 
@@ -62,7 +65,8 @@ def next_merges(
     """Return what one compaction merges; nothing where too few snapshots wrote small files.
 
     The files of a manifest have one generation, one epoch and one data key for each category. What was merged of a day
-    before is merged again with what is new of it. The oldest day comes first, then what most snapshots wrote.
+    before is merged again with what is new of it, if it is not much larger. The oldest day comes first, then what most
+    snapshots wrote.
 
     :param files: the list of the newest snapshot, without expired files.
     :param without: categories whose key is gone: their tables stay as they are.
@@ -106,9 +110,17 @@ def _merges(files: Sequence[FileEntry], without: Collection[Category]) -> list[M
                     found.setdefault((name, shape, day), []).extend(unit)
     # What was merged before comes first, so that all of a day ends in one file.
     return [
-        Merge(name, day, tuple(sorted(written, key=lambda file: file.part != MERGED)))
+        Merge(name, day, tuple(sorted(_worth_merging(written), key=lambda file: file.part != MERGED)))
         for (name, _, day), written in found.items()
     ]
+
+
+def _worth_merging(files: Sequence[FileEntry]) -> list[FileEntry]:
+    """Return the new files of a table and day, and those of earlier merges that are not too large beside them."""
+    sizes: Counter[str] = Counter()
+    for file in files:
+        sizes[file.snapshot_id if file.part == MERGED else ""] += file.size
+    return [file for file in files if file.part != MERGED or sizes[file.snapshot_id] <= _TIMES_NEW * sizes[""]]
 
 
 def _may_merge(unit: Sequence[FileEntry], without: Collection[Category]) -> bool:

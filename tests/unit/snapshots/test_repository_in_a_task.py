@@ -103,7 +103,12 @@ def test_a_manifest_that_was_kept_is_used_only_where_the_one_after_it_names_it(t
         assert repository.read_signed(2).document.sequence == 2
 
 
-def test_a_task_that_fails_on_what_it_found_keeps_what_it_read(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("error", "is_kept"), [(AnomaliesFoundError, True), (StoreError, False), (StoreRefusedError, False)]
+)
+def test_a_task_that_fails_keeps_what_it_read_unless_the_store_failed(
+    tmp_path: Path, error: type[ElementaryError], is_kept: bool
+) -> None:
     rest = local_rest(tmp_path)
     grow(rest, tmp_path, [3], run_key=None)
     repository = rest.repository
@@ -111,29 +116,12 @@ def test_a_task_that_fails_on_what_it_found_keeps_what_it_read(tmp_path: Path) -
     def fail() -> None:
         with repository.one_task("task"):
             repository.latest()
-            raise AnomaliesFoundError("2 tables have anomalies.")
-
-    with pytest.raises(AnomaliesFoundError):
-        fail()
-
-    assert rest.path(kept_key("task")).exists()
-
-
-@pytest.mark.parametrize("error", [StoreError, StoreRefusedError])
-def test_a_task_writes_nothing_to_a_store_that_failed(tmp_path: Path, error: type[ElementaryError]) -> None:
-    rest = local_rest(tmp_path)
-    grow(rest, tmp_path, [3], run_key=None)
-    repository = rest.repository
-
-    def fail() -> None:
-        with repository.one_task("task"):
-            repository.latest()
-            raise error("The store does not answer.")
+            raise error("It failed.")
 
     with pytest.raises(error):
         fail()
 
-    assert not rest.path(kept_key("task")).exists()
+    assert rest.path(kept_key("task")).exists() == is_kept
 
 
 def test_the_next_run_of_a_task_asks_for_no_generation(tmp_path: Path) -> None:

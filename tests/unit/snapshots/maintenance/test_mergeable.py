@@ -76,6 +76,14 @@ def test_what_was_merged_is_merged_with_what_is_new_of_its_day() -> None:
     assert [merge.files for merge in next_merges([merged, fresh[0], *later])] == [(merged, fresh[0])]
 
 
+def test_what_was_merged_is_left_where_it_is_much_larger_than_what_is_new() -> None:
+    fresh = files_of()
+    size = sum(file.size for file in fresh)
+    merged, large = (replace(file_of(99 + more), part=MERGED, size=4 * size + more) for more in range(2))
+
+    assert [merge.files for merge in next_merges([large, merged, *fresh])] == [(merged, *fresh)]
+
+
 def test_the_order_of_categories_does_not_matter() -> None:
     merged = [replace(file_of(99, category=category), part=MERGED) for category in (LOGS, RUNS)]
     fresh = [file_of(snapshot, category=category) for snapshot in range(SNAPSHOTS) for category in (RUNS, LOGS)]
