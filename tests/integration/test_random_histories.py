@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import hypothesis.strategies as st
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
+from tests.support.histories_in_parts import HistoryInParts
 from tests.support.history_databases import Database, InDuckDB, InPostgres
 from tests.support.random_histories import History, Statistics
 
@@ -23,7 +24,7 @@ HISTORIES = int(os.environ.get("ELEMENTARY_HISTORIES", "4"))
 STEPS = int(os.environ.get("ELEMENTARY_HISTORY_STEPS", "12"))
 
 
-def run_histories(new_database: Callable[[], Database], number: int) -> Statistics:
+def run_histories(new_database: Callable[[], Database], number: int, history_of: type[History] = History) -> Statistics:
     """Run histories of a seed: of the number, or of any where a search is asked for."""
     statistics = Statistics()
 
@@ -36,7 +37,7 @@ def run_histories(new_database: Callable[[], Database], number: int) -> Statisti
     )
     @given(st.data())
     def run(data: st.DataObject) -> None:
-        history = History(new_database(), data.draw, statistics)
+        history = history_of(new_database(), data.draw, statistics)
         try:
             history.go_on(STEPS)
         finally:
@@ -63,3 +64,9 @@ class TestRandomHistories:
         print(statistics)
         assert statistics.histories >= HISTORIES
         assert statistics.incremental > 0
+
+    def test_in_parts_every_snapshot_has_the_epoch_and_rows_of_one_task(self, tmp_path: Path) -> None:
+        statistics = run_histories(lambda: InDuckDB(tmp_path), 3, HistoryInParts)
+
+        print(statistics)
+        assert statistics.full.total() > statistics.incremental > 0

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from airflow_provider_elementary.elementary_schema import Category
+from airflow_provider_elementary.elementary_schema import TABLES, Category
 from airflow_provider_elementary.exceptions import (
     ConfigurationError,
 )
@@ -20,7 +21,7 @@ from tests.support.datasets import write_postgres
 from tests.support.history_oracle import EVENTS
 from tests.support.little_project import small_world
 from tests.support.signing import opened
-from tests.support.syncs import Sync, after, marker, run_results
+from tests.support.syncs import EVERYTHING, Sync, after, marker, run_results
 
 if TYPE_CHECKING:
     from tests.servers.postgres import PostgresServer
@@ -53,6 +54,30 @@ LOST: dict[str, Callable[[dict[str, str]], list[str]]] = {
     "the last run but its marker": lambda purge: [
         statement.replace("<", ">=") for table, statement in purge.items() if table != "dbt_invocations"
     ],
+}
+
+
+@dataclass(frozen=True)
+class Otherwise:
+    """What makes a snapshot take the rows of a purged source otherwise than the one before, and the epoch of it."""
+
+    statement: str = "SELECT 1"
+    before: Policy = EVERYTHING
+    after: Policy = EVERYTHING
+    reason: str = "the policy changed"
+    epoch: int = 1
+
+
+#: Nothing is left that identifies a row of these tables before and after.
+_IDS = tuple(f"{table}.{TABLES[table].key[0]}" for table in EVENTS)
+OTHERWISE = {
+    "another limit": Otherwise(after=replace(EVERYTHING, failed_rows_days=99_999)),
+    "a column masked": Otherwise(after=replace(EVERYTHING, masked_columns=("dbt_run_results.message",))),
+    "a category left out": Otherwise(before=EVERYTHING, after=Policy(failed_rows_days=EVERYTHING.failed_rows_days)),
+    "a column less": Otherwise(
+        "ALTER TABLE dbt_run_results DROP COLUMN adapter_response", reason="dbt_run_results has other columns"
+    ),
+    "ids hashed": Otherwise(after=replace(EVERYTHING, hashed_columns=_IDS), epoch=2),
 }
 
 
@@ -199,6 +224,25 @@ class TestRowsThatChangedAtTheSource:
         assert second.tables["dbt_run_results"].rows == 6
         third = sync.snapshot()
         assert (third.kind, third.epoch, third.rows) == ("incremental", 1, second.rows)
+
+    @pytest.mark.parametrize("change", OTHERWISE.values(), ids=OTHERWISE.keys())
+    def test_a_purged_source_that_is_taken_otherwise_goes_on(self, sync: Sync, change: Otherwise) -> None:
+        first = sync.snapshot(change.before)
+        sync.change(*purges(first), change.statement)
+
+        second = sync.snapshot(change.after)
+
+        assert (second.kind, second.epoch) == ("full", change.epoch)
+        assert second.reason is not None
+        assert change.reason in second.reason
+
+    @pytest.mark.parametrize("change", OTHERWISE.values(), ids=OTHERWISE.keys())
+    def test_tables_made_again_and_taken_otherwise_begin_a_new_epoch(self, sync: Sync, change: Otherwise) -> None:
+        first = sync.snapshot(change.before)
+        again = [f"UPDATE {table} SET created_at = created_at + INTERVAL 1 SECOND" for table in EVENTS]
+        sync.change(*purges(first), *again, change.statement)
+
+        assert sync.snapshot(change.after).epoch == 2
 
     @pytest.mark.parametrize(
         ("left", "epoch"), [("created_at >= TIMESTAMP '{begin}'", 1), ("created_at >= TIMESTAMP '{newest}'", 2)]

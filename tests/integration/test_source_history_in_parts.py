@@ -23,10 +23,12 @@ from tests.support.datasets import write_duckdb
 from tests.support.history_oracle import EVENTS
 from tests.support.parts import POLICY, Parts
 from tests.support.stores import DAYS, local_rest, world_after
-from tests.support.syncs import after
+from tests.support.syncs import after, marker, run_results
 
 _TABLE = "dbt_run_results"
 _OF_DAY = "created_at::DATE = DATE '{}'"
+#: What leaves only the rows that the next increment would read again.
+_PURGE = tuple(f"DELETE FROM {table} WHERE created_at < TIMESTAMP '{after(hours=-1)}'" for table in EVENTS)
 
 
 def day(back: int) -> str:
@@ -40,6 +42,27 @@ CHANGES = {
         tuple(f"DELETE FROM {table} WHERE created_at < TIMESTAMP '{after(days=-2)}'" for table in EVENTS),
         1,
         "",
+    ),
+    "all but the window removed": (_PURGE, 1, ""),
+    "all but the window removed, and a run more": (
+        (*_PURGE, run_results("new", after(minutes=30), "a"), marker("new", after(minutes=31))),
+        1,
+        "",
+    ),
+    "all but a window that was made again": (
+        (*_PURGE, *(f"UPDATE {table} SET created_at = created_at + INTERVAL 1 MINUTE" for table in EVENTS)),
+        2,
+        f"history went back: dbt_invocations: rows of {day(DAYS - 1)}, ",
+    ),
+    "a row of the window removed": (
+        (f"DELETE FROM {_TABLE} WHERE created_at = (SELECT max(created_at) FROM {_TABLE})",),
+        2,
+        f"history went back: {_TABLE}: rows from {after(hours=-1)} on are gone or were changed",
+    ),
+    "a value of the window replaced": (
+        (f"UPDATE {_TABLE} SET message = 'masked' WHERE created_at >= TIMESTAMP '{after(hours=-1)}'",),
+        2,
+        f"history went back: {_TABLE}: rows from {after(hours=-1)} on are gone or were changed",
     ),
     "a day in the middle removed": (
         (f"DELETE FROM {_TABLE} WHERE {_OF_DAY.format(day(2))}",),

@@ -263,12 +263,15 @@ class History:
                 commit_timeout=COMMIT_TIMEOUT,
             )
 
+    def what_happens(self) -> tuple[str, ...]:
+        return EVENTS_OF_A_HISTORY
+
     def go_on(self, steps: int) -> None:
         """Let things happen, with a snapshot after about every second of them, and look at all snapshots at the end."""
         if self.draw(st.booleans()):
             self.a_run_finishes()
         for _ in range(steps):
-            getattr(self, self.draw(st.sampled_from(EVENTS_OF_A_HISTORY)))()
+            getattr(self, self.draw(st.sampled_from(self.what_happens())))()
             if self.draw(st.booleans()):
                 self.a_snapshot_is_taken()
         for snapshot_id, keys, expected in self.taken:

@@ -8,7 +8,6 @@ from collections.abc import Collection, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_elementary.elementary_schema import TABLES, Category
@@ -22,7 +21,6 @@ from airflow_provider_elementary.exceptions import (
 )
 from airflow_provider_elementary.progress import RowsRead, no_row_progress
 from airflow_provider_elementary.snapshots.capture.audit import (
-    UNREADABLE,
     SourceAudit,
     compare_days,
     compare_full,
@@ -305,13 +303,8 @@ def _kept(source: WarehouseSource, plan: Plan, policy: Policy) -> dict[str, list
 
 def _compared(audit: SourceAudit, source: WarehouseSource, plan: Plan, point: ConsistencyPoint) -> Plan:
     """Return the plan of a full snapshot with what the source no longer has of the snapshot before."""
-    found = read_ranges(audit, map(Slice, source.tables()))
-    tables = {name: [of_table] for name, of_table in found.items()}
-    try:
-        return compare_full(plan, point, audit.policy, tables, cache(partial(audit.holds_window, source)))
-    except ParentCorrupt as damage:
-        log.warning(UNREADABLE, damage)
-        return compare_full(plan, point, audit.policy, tables)
+    found = read_ranges(audit, source, map(Slice, source.tables()))
+    return compare_full(plan, point, audit.policy, {name: [of_table] for name, of_table in found.items()})
 
 
 def _advise_indexes(source: WarehouseSource) -> None:

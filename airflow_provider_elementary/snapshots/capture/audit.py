@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
 from threading import Lock
@@ -22,6 +22,7 @@ from airflow_provider_elementary.snapshots.capture.day_sums import (
     RangeSums,
     days_in_words,
     difference,
+    holds_window,
     join_ranges,
 )
 from airflow_provider_elementary.snapshots.capture.dedup import Digests, SeenRows, row_digests
@@ -51,7 +52,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 #: What is logged where there is nothing to compare with.
-UNREADABLE = "could not compare the source with the previous snapshot, which cannot be read: %s"
+_UNREADABLE = "could not compare %s with the previous snapshot, which cannot be read: %s"
 
 _DAY = timedelta(days=1)
 
@@ -103,24 +104,28 @@ class SourceAudit:
             raise ParentCorrupt(str(error)) from None
         return sums
 
-    def range(self, wanted: Slice) -> RangeSums | None:
+    def range(self, source: WarehouseSource, wanted: Slice) -> RangeSums | None:
         """Return a range of which every row was added, beside what the snapshot before holds of it.
 
-        :return: None where the snapshot before has nothing to compare it with.
-        :raises ParentCorrupt: it cannot be read.
+        :return: None where the snapshot before has nothing to compare it with, or what it has cannot be read.
         """
         table, entry = TABLES[wanted.table], self.base.manifest.tables.get(wanted.table)
-        if table.watermark is None or entry is None or not entry.settled_rows or table.name not in self.base.tables():
+        if table.watermark is None or entry is None or table.name not in self.base.tables():
             return None
         found = self.found.get(table.name, DaySums())
         begin = latest(wanted.since, parse(entry.settled_from))
         end = min(self.until, wanted.until or self.until)
         middle = found.oldest or end
-        before = DaySums()
-        if found.oldest is None or wanted.since is not None:
-            before = self.held(table, begin, middle)
-        held = self.held(table, latest(middle, begin), end) if found.oldest is not None else DaySums()
-        return RangeSums(found, held, before)
+        before, held = DaySums(), DaySums()
+        try:
+            if entry.settled_rows and (found.oldest is None or wanted.since is not None):
+                before = self.held(table, begin, middle)
+            if entry.settled_rows and found.oldest is not None:
+                held = self.held(table, latest(middle, begin), end)
+        except ParentCorrupt as damage:
+            log.warning(_UNREADABLE, table.name, damage)
+            return None
+        return RangeSums(found, held, before, self._holds_window(source, table, wanted))
 
     def sums_of(self, source: WarehouseSource, table: Table, since: datetime, until: datetime) -> DaySums:
         """Add up what the source holds of a span."""
@@ -130,29 +135,32 @@ class SourceAudit:
                 sums.add(batch[require_watermark(table)], self._digests(table, batch))
         return sums
 
-    def holds_window(self, source: WarehouseSource, name: str) -> bool | None:
-        """Return whether a source has all rows of the window that the snapshot before took; None where it took none.
-
-        :raises ParentCorrupt: that cannot be read.
-        """
-        table, columns, taken = TABLES[name], self.columns.get(name), SeenRows()
-        if not columns:
+    def _holds_window(self, source: WarehouseSource, table: Table, wanted: Slice) -> bool | None:
+        """See :class:`RangeSums`."""
+        columns, taken = self.columns.get(table.name, ()), SeenRows()
+        identity = table.required_columns & {*source.table(table.name).columns}
+        # Without its id, another row may look the same.
+        if not identity <= {*columns} or (wanted.until is not None and wanted.until <= self.until):
             return None
+        since, until = latest(wanted.since, self.until), wanted.until
         try:
-            with self.base.read(name, columns=[*{require_watermark(table), *columns}], since=self.until) as reader:
+            with self.base.read(
+                table.name, columns=[*{require_watermark(table), *columns}], since=since, until=until
+            ) as reader:
                 for batch in reader:
                     taken.add(row_digests(batch, columns, self.key))
         except (SnapshotCorruptError, ObjectNotFoundError) as error:
-            raise ParentCorrupt(str(error)) from None
+            log.warning(_UNREADABLE, table.name, error)
+            return None
         if not len(taken):
             return None
         counted = tuple(source.rejections.to_list())
-        with source.read(name, columns=self._needed(source, table), since=self.until) as reader:
+        with source.read(table.name, columns=self._needed(source, table), since=since, until=until) as reader:
             for batch in reader:
                 if (digests := self._digests(table, batch)) is not None:
                     taken.match(digests)
         # The capture counted what is unusable in these rows.
-        source.rejections.carry(name, counted)
+        source.rejections.carry(table.name, counted)
         return not len(taken)
 
     def _needed(self, source: WarehouseSource, table: Table) -> list[str]:
@@ -177,19 +185,35 @@ def prepare_audit(
         return None
     base = plan.base or SnapshotSource(repository, without_expired(repository, parent)[0])
     carries_hash_key = parent.hash_key is None or (hash_key is not None and hash_key.wrapped == parent.hash_key)
-    columns: dict[str, tuple[str, ...]] = {}
-    if parent.policy == policy.to_dict() and carries_hash_key:
-        for name in base.tables():
-            table, held = TABLES[name], tuple(source.table(name).columns) if name in source.tables() else ()
-            if table.watermark is None or parent.tables[name].columns != held or not holds_all_rows(table, policy):
-                continue
-            parts = parts_of(table, redaction.columns_taken(table, held, policy), policy.categories)
-            taken = tuple(dict.fromkeys(column for part in parts for column in part.columns))
-            if {*taken} <= {*base.schema(name).names}:
-                columns[name] = taken
+    columns = _stored_alike(base, source, policy, carries_hash_key=carries_hash_key)
     # Of cells of all categories: the report of a part says the sums, so who lacks one of the keys can test no guess.
     key = digest_key(b"".join(opened.of_categories[one].plaintext for one in sorted(opened.of_categories)), b"days")
     return SourceAudit(base, until, policy, columns, hash_key.plaintext if hash_key is not None else None, key)
+
+
+def _stored_alike(
+    base: SnapshotSource, source: WarehouseSource, policy: Policy, *, carries_hash_key: bool
+) -> dict[str, tuple[str, ...]]:
+    """Return the columns of each table whose values are taken now as the snapshot before took them."""
+    was, columns = Policy.from_dict(base.manifest.policy), dict[str, tuple[str, ...]]()
+    for name in base.tables():
+        table = TABLES[name]
+        if table.watermark is None or name not in source.tables():
+            continue
+        parts = parts_of(
+            table, redaction.columns_taken(table, list(source.table(name).columns), policy), policy.categories
+        )
+        taken = {column: table.column(column) for part in parts for column in part.columns}
+        then = {*base.schema(name).names}
+        if holds_all_rows(table, was) and holds_all_rows(table, policy):
+            columns[name] = tuple(
+                held
+                for held, column in taken.items()
+                if column is not None
+                and held in then
+                and redaction.is_stored_alike(table, column, was, policy, same_hash_key=carries_hash_key)
+            )
+    return columns
 
 
 def compare_days(audit: SourceAudit, source: WarehouseSource, plan: Plan, point: ConsistencyPoint, days: int) -> Plan:
@@ -223,30 +247,22 @@ def compare_days(audit: SourceAudit, source: WarehouseSource, plan: Plan, point:
     return plan
 
 
-def read_ranges(audit: SourceAudit, slices: Iterable[Slice]) -> dict[str, RangeSums]:
-    """Return what there is to compare of some slices of which every row was added; nothing where it cannot be read."""
-    try:
-        found = {wanted.table: audit.range(wanted) for wanted in slices}
-    except ParentCorrupt as damage:
-        log.warning(UNREADABLE, damage)
-        return {}
+def read_ranges(audit: SourceAudit, source: WarehouseSource, slices: Iterable[Slice]) -> dict[str, RangeSums]:
+    """Return what there is to compare of some slices of which every row was added."""
+    found = {wanted.table: audit.range(source, wanted) for wanted in slices}
     return {name: sums for name, sums in found.items() if sums is not None}
 
 
 def compare_full(
-    plan: Plan,
-    point: ConsistencyPoint,
-    policy: Policy,
-    tables: Mapping[str, Iterable[RangeSums]],
-    holds_window: Callable[[str], bool | None] = lambda name: None,
+    plan: Plan, point: ConsistencyPoint, policy: Policy, tables: Mapping[str, Sequence[RangeSums]]
 ) -> Plan:
     """Return the plan of a full snapshot with what it found of the rows of the snapshot before.
 
     :param tables: the ranges of each table that is compared, in their order.
-    :param holds_window: see :func:`~.history.with_emptied`.
     """
     assert plan.parent is not None  # noqa: S101 - what tables are compared with
     entries, facts = plan.parent.tables, dict[str, TableFacts]()
+    windows = {name: holds_window(ranges) for name, ranges in tables.items()}
     for name, ranges in tables.items():
         found, held = join_ranges(ranges)
         differs = difference(held, found, holds_all=holds_all_rows(TABLES[name], policy))
@@ -255,13 +271,13 @@ def compare_full(
     changed = []
     consistency = plan.parent.consistency
     window_from = parse(consistency.window_from) if consistency is not None else None
-    for name, of_table in (with_emptied(facts, window_from, holds_window) if window_from else facts).items():
+    for name, of_table in (with_emptied(facts, window_from, windows.get) if window_from else facts).items():
         differs = of_table.difference or Difference()
         if differs.lost and not is_old_end(of_table, entries[name]):
             return new_epoch(plan, point, f"{name}: rows of {days_in_words(differs.lost)} are gone")
         if differs.changed:
             changed.append(f"rows of {name} of {days_in_words(differs.changed)} were changed or replaced in place")
-    for name in entries:
-        if holds_window(name) is False:
+    for name, holds in windows.items():
+        if holds is False:
             return new_epoch(plan, point, f"{name}: rows from {window_from} on are gone or were changed")
     return plan.full("; ".join(filter(None, (plan.reason, *changed))), is_new_epoch=plan.is_new_epoch)

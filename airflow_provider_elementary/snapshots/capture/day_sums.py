@@ -65,11 +65,14 @@ class RangeSums:
     :param found: what the source has.
     :param held: what the snapshot holds from the source's oldest row of the range on.
     :param before: what it holds of earlier rows of the range: gone, unless the source has none that are older.
+    :param holds_window: whether the source has all rows of the window in this range that were taken; None where none
+        was, or where they are not compared.
     """
 
     found: DaySums
     held: DaySums
     before: DaySums
+    holds_window: bool | None
 
 
 def join_ranges(ranges: Iterable[RangeSums]) -> tuple[DaySums, DaySums]:
@@ -86,6 +89,11 @@ def join_ranges(ranges: Iterable[RangeSums]) -> tuple[DaySums, DaySums]:
         found.include(one.found)
         held.include(one.held)
     return found, held
+
+
+def holds_window(ranges: Iterable[RangeSums]) -> bool | None:
+    """Return whether all ranges of a table hold the window; None where none says so."""
+    return min((one.holds_window for one in ranges if one.holds_window is not None), default=None)
 
 
 @dataclass(frozen=True)

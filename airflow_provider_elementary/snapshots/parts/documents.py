@@ -162,6 +162,7 @@ class RangeEntry:
     found: DaysEntry
     held: DaysEntry
     before: DaysEntry
+    holds_window: bool | None
 
 
 @dataclass(frozen=True)

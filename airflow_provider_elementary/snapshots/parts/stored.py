@@ -33,13 +33,13 @@ from airflow_provider_elementary.snapshots.parts.plan_step import StoredPlan
 from airflow_provider_elementary.snapshots.parts.values import (
     read_exclusions,
     read_point,
-    read_policy,
     read_rejections,
     read_slice,
     read_tally,
     write_range,
     write_tally,
 )
+from airflow_provider_elementary.snapshots.policy import Policy
 from airflow_provider_elementary.snapshots.prune_record import without_expired
 from airflow_provider_elementary.snapshots.reader import SnapshotSource
 from airflow_provider_elementary.storage.documents import MAX_BYTES
@@ -80,7 +80,7 @@ def reopen(repository: Repository, document: PlanDocument) -> Preparation:
         taken_at=datetime.fromisoformat(document.taken_at),
         run_key=document.run_key,
         options=SnapshotOptions(
-            policy=read_policy(document.policy),
+            policy=Policy.from_dict(document.policy),
             overlap=timedelta(microseconds=document.overlap),
             commit_timeout=timedelta(microseconds=document.commit_timeout),
             # Whether the snapshot is full was decided by the plan.
@@ -125,7 +125,7 @@ def capture_number(
         captured = capture_slices(source, repository.store, prepared, slices, part_label(number, attempt))
     except (TableReplacedError, TableUnreadableError, SourceHistoryTruncated, ParentCorrupt) as evidence:
         raise PlanOutdated(str(evidence)) from None
-    days = read_ranges(prepared.audit, slices) if prepared.audit is not None else {}
+    days = read_ranges(prepared.audit, source, slices) if prepared.audit is not None else {}
     listed = {file.key for file in captured.files}
     result = PartDocument(
         snapshot_id=document.snapshot_id,

@@ -25,7 +25,6 @@ from airflow_provider_elementary.snapshots.parts.documents import (
     SliceEntry,
     TallyEntry,
 )
-from airflow_provider_elementary.snapshots.policy import Policy
 from airflow_provider_elementary.snapshots.policy.redaction import Exclusions
 from airflow_provider_elementary.times import iso, parse
 from airflow_provider_elementary.warehouses.values import Rejections
@@ -118,12 +117,14 @@ def read_tally(entry: TallyEntry, young_from: datetime | None) -> Tally:
 
 def write_range(sums: RangeSums) -> RangeEntry:
     """Return what is compared of a range as it is stored."""
-    return RangeEntry(*map(_write_days, (sums.found, sums.held, sums.before)))
+    found, held, before = map(_write_days, (sums.found, sums.held, sums.before))
+    return RangeEntry(found, held, before, sums.holds_window)
 
 
 def read_range(entry: RangeEntry) -> RangeSums:
     """Return what is compared of a range that is stored."""
-    return RangeSums(*map(_read_days, (entry.found, entry.held, entry.before)))
+    found, held, before = map(_read_days, (entry.found, entry.held, entry.before))
+    return RangeSums(found, held, before, entry.holds_window)
 
 
 def read_exclusions(entries: Iterable[Mapping[str, Any]]) -> Exclusions:
@@ -145,14 +146,6 @@ def read_rejections(entries: Iterable[Mapping[str, Any]]) -> Rejections:
         counts, unit = (rejections.rows, "rows") if "rows" in entry else (rejections.values, "values")
         counts[entry["table"], entry["column"], entry["kind"]] += entry[unit]
     return rejections
-
-
-def read_policy(entry: Mapping[str, Any]) -> Policy:
-    """Return the policy that :meth:`Policy.to_dict` gave."""
-    choices: dict[str, Any] = {
-        name: tuple(value) if isinstance(value, list) else value for name, value in entry.items()
-    }
-    return Policy(**choices)
 
 
 def write_slice(wanted: Slice) -> SliceEntry:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -82,6 +82,14 @@ class Policy:
                 reason = "a column without which rows can be identified and dated"
                 raise _unfit("drop", name, reason, "Hash it, or leave its category out instead.")
         self._require_one_rule_each()
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Policy:
+        """Return the policy that :meth:`to_dict` gave."""
+        choices: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in values.items()
+        }
+        return cls(**choices)
 
     @classmethod
     def without_raw_values(cls, **choices: Any) -> Policy:

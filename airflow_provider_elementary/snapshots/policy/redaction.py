@@ -215,6 +215,20 @@ def columns_taken(table: Table, held: Sequence[str], policy: Policy) -> list[str
     return [name for name, column in known if column is not None and not policy.drops(table, column)]
 
 
+def is_stored_alike(table: Table, column: Column, one: Policy, other: Policy, *, same_hash_key: bool) -> bool:
+    """Return whether two policies, of which both take a column, make the same of each of its values."""
+    if column.category is Category.FAILED_ROWS_SAMPLE:
+        limits = ((policy.failed_rows_per_test, policy.failed_rows_excluded_tables) for policy in (one, other))
+        if len({*limits}) > 1:
+            return False
+    rules = {
+        (policy.masks(table, column), policy.hashes(table, column), policy.hashed_keys(table, column))
+        for policy in (one, other)
+    }
+    [(_, hashes, hashed_keys), *others] = rules
+    return not others and (same_hash_key or not (hashes or hashed_keys))
+
+
 def policy_columns(table: Table, policy: Policy) -> frozenset[str]:
     """Return the columns by which a policy decides, whether they are taken or not."""
     if table.name == "data_monitoring_metrics" and policy.dropped_metrics:

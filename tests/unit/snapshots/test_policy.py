@@ -18,6 +18,7 @@ from airflow_provider_elementary.snapshots.policy.redaction import (
     count_exported,
     drop_rows,
     is_excluded,
+    is_stored_alike,
     keyed_hash,
     limit_failed_row_lists,
     redact,
@@ -236,3 +237,46 @@ def test_exported_and_excluded_rows_are_counted_by_category() -> None:
     assert record["metadata"] == {"rows": 10, "excluded": {}}
     assert record["failed_rows_sample"] == {"rows": 0, "excluded": {"failed_rows_per_test=5 (rows)": 7}}
     assert record["configuration"]["excluded"] == {"masked (values)": 3}
+
+
+@pytest.mark.parametrize(
+    "policy",
+    [
+        Policy(),
+        Policy.without_raw_values(masked_columns=("dbt_models.description",)),
+        Policy(categories=(Category.METADATA,), failed_rows_excluded_tables=("a.b.c",), dropped_metrics=("max",)),
+    ],
+)
+def test_a_policy_is_read_as_it_was(policy: Policy) -> None:
+    assert Policy.from_dict(policy.to_dict()) == policy
+
+
+@pytest.mark.parametrize(
+    ("name", "one", "other", "same_hash_key", "alike"),
+    [
+        ("dbt_run_results.message", {}, {"failed_rows_per_test": 1}, False, True),
+        ("dbt_run_results.message", {}, {"masked_columns": ("dbt_run_results.message",)}, True, False),
+        ("dbt_run_results.message", {}, {"masked_columns": ("dbt_run_results.status",)}, True, True),
+        ("dbt_invocations.vars", {}, {"failed_rows_per_test": 1}, False, True),
+        ("dbt_run_results.message", {}, {"hashed_columns": ("dbt_run_results.message",)}, True, False),
+        *(
+            (name.rpartition(".")[0] if json_key else name, hashed, {**hashed, "failed_rows_days": 1}, same, same)
+            for same in (True, False)
+            for name, json_key in (
+                ("dbt_run_results.message", False),
+                ("data_monitoring_metrics.metric_properties.where_expression", True),
+            )
+            for hashed in [{"hashed_columns": (name,)}]
+        ),
+        ("elementary_test_results.result_rows", {}, {"failed_rows_per_test": 1}, True, False),
+        ("elementary_test_results.result_rows", {}, {"failed_rows_days": 1}, True, True),
+    ],
+)
+def test_values_are_stored_alike_where_the_same_rules_and_key_are_for_them(
+    name: str, one: dict[str, Any], other: dict[str, Any], same_hash_key: bool, alike: bool
+) -> None:
+    table = TABLES[name.split(".")[0]]
+    column = table.column(name.split(".")[1])
+
+    assert column is not None
+    assert is_stored_alike(table, column, Policy(**one), Policy(**other), same_hash_key=same_hash_key) is alike

@@ -14,6 +14,7 @@ from airflow_provider_elementary.snapshots.capture.day_sums import (
     RangeSums,
     days_in_words,
     difference,
+    holds_window,
     join_ranges,
 )
 from airflow_provider_elementary.snapshots.capture.dedup import row_digests
@@ -99,9 +100,23 @@ def test_ranges_are_compared_as_the_whole_table_is(now: list[tuple[int, str]], l
         was, found = ([row for row in rows if begin <= row[0] < end] for rows in (ROWS, now))
         first = min((hour for hour, _ in found), default=end)
         before = sums([row for row in was if row[0] < first]) if number or not found else DaySums()
-        ranges.append(RangeSums(sums(found), sums([row for row in was if row[0] >= first]), before))
+        ranges.append(RangeSums(sums(found), sums([row for row in was if row[0] >= first]), before, None))
 
     whole, held = join_ranges(ranges)
 
     assert whole == sums(now)
     assert difference(held, whole, holds_all=True) == Difference(lost=lost)
+
+
+@pytest.mark.parametrize(
+    ("ranges", "whole"),
+    [
+        ([], None),
+        ([None, None], None),
+        ([None, True, None], True),
+        ([True, False, True], False),
+        ([None, False], False),
+    ],
+)
+def test_a_window_is_held_where_each_range_holds_its_part(ranges: list[bool | None], whole: bool | None) -> None:
+    assert holds_window(RangeSums(DaySums(), DaySums(), DaySums(), held) for held in ranges) is whole

@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 
 import numpy as np
 import pyarrow as pa
-import pytest
 
 from airflow_provider_elementary.elementary_schema import TABLES, Category
 from airflow_provider_elementary.snapshots.capture.consistency import ConsistencyPoint, TableFacts
@@ -16,7 +15,6 @@ from airflow_provider_elementary.snapshots.capture.tally import Tally
 from airflow_provider_elementary.snapshots.parts.values import (
     read_exclusions,
     read_point,
-    read_policy,
     read_rejections,
     read_slice,
     read_tally,
@@ -24,7 +22,6 @@ from airflow_provider_elementary.snapshots.parts.values import (
     write_slice,
     write_tally,
 )
-from airflow_provider_elementary.snapshots.policy import Policy
 from airflow_provider_elementary.snapshots.policy.redaction import Exclusions
 from airflow_provider_elementary.warehouses.values import Rejections
 
@@ -94,18 +91,6 @@ def test_every_field_of_a_tally_is_kept_and_two_add_up() -> None:
     assert {field.name for field in fields(Tally)} == set(vars(found))
     assert total.settled(table, NOON + timedelta(minutes=1)) == (4, NOON - timedelta(days=9))
     assert (total.taken[table.name], total.waiting_runs, total.waiting_from) == (8, {"waiting"}, NOON)
-
-
-@pytest.mark.parametrize(
-    "policy",
-    [
-        Policy(),
-        Policy.without_raw_values(masked_columns=("dbt_models.description",)),
-        Policy(categories=(Category.METADATA,), failed_rows_excluded_tables=("a.b.c",), dropped_metrics=("max",)),
-    ],
-)
-def test_a_policy_is_read_as_it_was(policy: Policy) -> None:
-    assert read_policy(policy.to_dict()) == policy
 
 
 def test_counts_are_read_as_they_were() -> None:
