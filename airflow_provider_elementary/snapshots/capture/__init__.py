@@ -118,6 +118,7 @@ def write_snapshot(
     policy = policy or Policy()
     taken_at = utc_now().replace(microsecond=0)
     run_key = run_key or new_id(taken_at)
+    repository.open_clients()
     look = in_background("look-at-store", _look, repository, run_key, captured_categories(source, policy), run_after)
     allowed: Future[None] | None = None
     options = SnapshotOptions(policy, overlap, commit_timeout, timedelta(days=full_every_days), rows_read, audit_days)
