@@ -19,9 +19,11 @@ test: $(READY) lint
 
 # Five workers on two cores: half of the time of many tests is waiting, for a server, a browser or a task; fewer where a worker
 # has no 2.5 GB. In the order of folders, so that the dear files come first; a worker that a hanging test ended is not
-# replaced, as it would run that test again.
+# replaced, as it would run that test again. In a fresh clone one process compiles everything first, beside the types: all
+# workers begin at once, and each would.
 WORKERS = $(or $(shell awk '/^MemAvailable/ {n = int($$2 / 2500000); print (n < 1 ? 1 : n > 5 ? 5 : n)}' /proc/meminfo 2>/dev/null),3)
 suite: $(READY)
+	@test -d tests/__pycache__ || $(BIN)/pytest --collect-only -q > /dev/null || true
 	$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --max-worker-restart 0
 
 # The page's script, with npm from its lock file; without it the page shows the charts of the server.

@@ -195,6 +195,16 @@ class Repository:
             return None
         return f"unproved: the connection names no store_id, so anybody could have made what is in {self.uri}"
 
+    def open_clients(self) -> None:
+        """Open what makes and opens keys and what signs, in this thread.
+
+        A task that runs on Airflow before 3.2 may ask for connections in one thread alone: answers would be mixed up.
+        """
+        if callable(self._signing):
+            self._signing = self._signing()
+        if callable(self._keys):
+            self._keys = self._keys()
+
     @property
     def is_writer(self) -> bool:
         """Whether a signing key is named; opening it may still fail."""

@@ -36,10 +36,11 @@ _BATCH_ROWS = 4_096
 #: The position of the bytes DUCK in a file.
 _MAGIC = slice(8, 12)
 _MACROS = """
-SELECT DISTINCT function_name FROM duckdb_functions() WHERE NOT internal AND (
+WITH functions AS MATERIALIZED (SELECT function_name, lower(function_name) AS folded, internal FROM duckdb_functions())
+SELECT DISTINCT function_name FROM functions WHERE NOT internal AND (
     NOT regexp_full_match(function_name, '[a-zA-Z0-9_]+')
-    OR lower(function_name) IN (SELECT lower(function_name) FROM duckdb_functions() WHERE internal)
-    OR lower(function_name) IN (SELECT unnest(?))
+    OR folded IN (SELECT folded FROM functions WHERE internal)
+    OR folded IN (SELECT unnest(?))
 )
 """
 _DENIED = (duckdb.CatalogException, duckdb.BinderException, duckdb.PermissionException)

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tests.benchmarks.measure import Measurement, in_own_process, measured
-from tests.support.signing import opened
+from tests.support.signing import SIGNER, STORE_ID, create
 
 if TYPE_CHECKING:
     from tests.servers.aws import AwsServer
@@ -155,20 +155,24 @@ def _snapshot(place: Place) -> Work:
     import adbc_driver_postgresql.dbapi  # noqa: F401 (as the next two: they are imported when they are needed)
     import sqlglot.dialects.postgres  # noqa: F401
 
+    import airflow_provider_elementary.hooks.connections
     import airflow_provider_elementary.warehouses.postgres  # noqa: F401
     from airflow_provider_elementary.hooks.elementary import ElementaryHook
     from airflow_provider_elementary.hooks.store import ElementaryStoreHook
-    from airflow_provider_elementary.snapshots import write_snapshot
+    from airflow_provider_elementary.snapshots import Repository, write_snapshot
 
     extra = {"uri": f"s3://{place.bucket}/ours", "aws_conn_id": "rival_aws", "kms_key_id": place.kms_key_id}
     connection = {"conn_type": "elementary_store", "extra": extra}
     os.environ["AIRFLOW_CONN_RIVAL_STORE"] = json.dumps(connection)
     hook = ElementaryStoreHook("rival_store")
     store, keys = hook.open_store(), hook.open_keys()
+    # A store is created once, by a command of its own.
+    create(store)
 
     def work() -> Mapping[str, Any]:
         with ElementaryHook("rival_postgres").source() as source:
-            return {"rows": write_snapshot(source, opened(store, keys)).rows, "encrypted": True}
+            repository = Repository(store, keys, store_id=STORE_ID, signing=SIGNER)
+            return {"rows": write_snapshot(source, repository).rows, "encrypted": True}
 
     return work
 

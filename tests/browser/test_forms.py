@@ -56,9 +56,13 @@ def choose_type(driver: Any, name: str) -> None:
 
 
 @pytest.fixture
-def new_connection(look: Look, site: Site) -> Any:
-    """The browser, with the form of a new connection open."""
-    driver = look(f"{site.address}/connections")
+def new_connection(signed_in: Any, look: Look, site: Site) -> Any:
+    """The browser, with the form of a new connection open; Airflow takes seconds to load, so it stays loaded."""
+    address = f"{site.address}/connections"
+    driver = signed_in if signed_in.current_url == address else look(address)
+    if driver.find_elements("css selector", DIALOG):
+        press(driver, f"{DIALOG} button", "Close")
+        wait_for(lambda: not driver.find_elements("css selector", "[role=dialog]"), "the form to close")
     press(driver, "button", "Add Connection")
     wait_for(lambda: driver.find_elements("css selector", f"{DIALOG} input[role=combobox]"), "the form")
     return driver

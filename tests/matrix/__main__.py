@@ -142,7 +142,9 @@ def _steps(row: Row, wheel: Path, interpreter: str, place: Path) -> dict[str, li
     if row.unit:
         tests = ROOT / "tests" / "unit"
         ignored = [f"--ignore={tests / name}" for name in SAME_IN_EVERY_ROW]
-        steps["unit"] = [[str(python), "-m", "pytest", "-q", "-p", "no:cacheprovider", *ignored, str(tests)]]
+        with_unit = [other for other in ROWS if other.unit]
+        share = ["-p", "tests.matrix.share", f"--share={with_unit.index(row) + 1}/{len(with_unit)}"]
+        steps["unit"] = [[str(python), "-m", "pytest", "-q", "-p", "no:cacheprovider", *share, *ignored, str(tests)]]
     return steps
 
 

@@ -15,6 +15,37 @@ SAME_IN_EVERY_ROW = (
     *("benchmarks", "deploy", "release"),
     *("test_frontend.py", "test_matrix.py", "test_names.py", "test_suite.py"),
 )
+#: Below tests/unit, the files of four seconds and more that try one thing many times. The rows share their tests: each
+#: row runs some of every file, and all rows together run each test once.
+SHARED = (
+    "anomalies/elementary/test_parity.py",
+    "anomalies/elementary/test_parity_of_other_projects.py",
+    "anomalies/elementary/test_rule.py",
+    "anomalies/elementary/test_score.py",
+    "anomalies/robust/model/test_calendar.py",
+    "anomalies/robust/model/test_detector.py",
+    "anomalies/robust/model/test_long_run.py",
+    "anomalies/robust/model/test_ranges.py",
+    "anomalies/robust/test_state_store.py",
+    "anomalies/test_configurations.py",
+    "anomalies/test_detect_recent.py",
+    "anomalies/test_feedback.py",
+    "anomalies/test_stored_metrics.py",
+    "incidents/test_anomaly_conditions.py",
+    "incidents/test_dbt_conditions.py",
+    "incidents/test_earlier_results.py",
+    "incidents/test_removed.py",
+    "incidents/test_store_results.py",
+    "metrics/test_by_day.py",
+    "metrics/test_by_day_policies.py",
+    "metrics/test_compute_of_open_statuses.py",
+    "metrics/test_removed_snapshots.py",
+    "query_history/test_stored_usage.py",
+    "snapshots/maintenance/test_prune.py",
+    "snapshots/test_index.py",
+    "snapshots/test_repository_in_a_task.py",
+    "test_invocations.py",
+)
 
 
 @dataclass(frozen=True)
@@ -29,7 +60,8 @@ class Row:
     :param extras: the extras to install.
     :param lowest: whether to install the lowest versions that setup.cfg names.
     :param pip: whether to install with pip instead of uv.
-    :param unit: whether the unit tests run too, but for :data:`SAME_IN_EVERY_ROW`; the demo always does.
+    :param unit: whether the unit tests run too, but for :data:`SAME_IN_EVERY_ROW` and what other rows run of
+        :data:`SHARED`; the demo always does.
     :param stopped_by: the pin of the constraint file with which the package cannot be installed.
     """
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
-from psycopg import sql
+from psycopg import Connection, sql
 from pyarrow import csv
 
 from airflow_provider_elementary.elementary_schema import TABLES
@@ -118,11 +118,12 @@ def _insert(world: World, path: Path, schema: str) -> None:
 
 def write_postgres(world: World, server: PostgresServer, database: str, schema: str = "elementary") -> None:
     """Write a world into a new schema of a PostgreSQL database, in the types that the catalog gives its columns."""
-    quoted = '"' + schema.replace('"', '""') + '"'
-    server.execute(f"CREATE SCHEMA {quoted}", database=database)
-    for name, table in world.items():
-        server.execute(create_table("postgres", name, f'{quoted}."{name}"'), database=database)
-        copy_postgres(table.to_reader(), server, database, schema, name)
+    with server.connect(database=database) as connection:
+        connection.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(schema)))
+        for name, table in world.items():
+            place = sql.Identifier(schema, name).as_string(connection)
+            connection.execute(create_table("postgres", name, place).encode())
+            _copy(table.to_reader(), connection, schema, name)
 
 
 def write_clickhouse(world: World, client: Any, schema: str = "elementary") -> None:
@@ -162,11 +163,16 @@ def load_world_a_postgres(server: PostgresServer, database: str, shared: Path) -
 
 def copy_postgres(reader: pa.RecordBatchReader, server: PostgresServer, database: str, schema: str, table: str) -> None:
     """Append Arrow batches to an existing PostgreSQL table by COPY, one batch in memory at a time."""
+    with server.connect(database=database) as connection:
+        _copy(reader, connection, schema, table)
+
+
+def _copy(reader: pa.RecordBatchReader, connection: Connection[Any], schema: str, table: str) -> None:
     columns = sql.SQL(", ").join(map(sql.Identifier, reader.schema.names))
     statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT csv)").format(sql.Identifier(schema, table), columns)
     # Every string is quoted and a null is not, which is how PostgreSQL distinguishes an empty string from a null.
     options = csv.WriteOptions(include_header=False)
-    with server.connect(database=database) as connection, connection.cursor().copy(statement) as copy:
+    with connection.cursor().copy(statement) as copy:
         for batch in reader:
             lines = pa.BufferOutputStream()
             csv.write_csv(batch, lines, options)

@@ -125,6 +125,6 @@ def warehouse(postgres_server: PostgresServer, other_database: str) -> Iterator[
     yield warehouse
     postgres_server.drop_database(database)
     # What was granted on the cluster itself goes with the roles.
-    for role in roles.values():
-        postgres_server.execute(f"DROP OWNED BY {role} CASCADE", database=other_database)
-        postgres_server.execute(f"DROP OWNED BY {role}; DROP ROLE {role}")
+    of_all = ", ".join(roles.values())
+    postgres_server.execute(f"DROP OWNED BY {of_all} CASCADE", database=other_database)
+    postgres_server.execute(f"DROP OWNED BY {of_all}; DROP ROLE {of_all}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -11,7 +12,7 @@ from packaging.requirements import Requirement
 
 from tests.matrix import __main__ as matrix
 from tests.matrix.minimums import not_at_minimum
-from tests.matrix.rows import CONSTRAINTS, ROWS, SAME_IN_EVERY_ROW, Row
+from tests.matrix.rows import CONSTRAINTS, ROWS, SAME_IN_EVERY_ROW, SHARED, Row
 
 PINNED = Row("", "3.12", stopped_by="pyarrow==23.0.1")
 NO_SOLUTION = "error: No solution found when resolving dependencies\n cause: Because this depends on pyarrow>=25 and\n"
@@ -106,4 +107,28 @@ def test_every_constraint_file_of_a_row_is_in_the_repository() -> None:
 
 
 def test_what_rows_leave_out_is_in_the_repository() -> None:
-    assert [name for name in SAME_IN_EVERY_ROW if not (matrix.ROOT / "tests" / "unit" / name).exists()] == []
+    names = (*SAME_IN_EVERY_ROW, *SHARED)
+
+    assert [name for name in names if not (matrix.ROOT / "tests" / "unit" / name).exists()] == []
+
+
+def collected(share: str, *files: str) -> list[str]:
+    """Return the tests that a row with this share runs."""
+    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "tests.matrix.share", f"--share={share}"]
+    found = subprocess.run([*command, *files], cwd=matrix.ROOT, capture_output=True, text=True, check=True)
+    return [line for line in found.stdout.splitlines() if "::" in line]
+
+
+def test_rows_run_each_shared_test_once_and_every_other_test_each() -> None:
+    shared, own = f"tests/unit/{SHARED[0]}", "tests/unit/test_quoting.py"
+    shares = [collected(f"{row}/2", shared, own) for row in (1, 2)]
+
+    every = collected("1/1", shared, own)
+
+    assert sorted(test for tests in shares for test in tests if test.startswith(shared)) == sorted(
+        test for test in every if test.startswith(shared)
+    )
+    assert [[test for test in tests if test.startswith(own)] for tests in (*shares, every)] == [
+        [test for test in every if test.startswith(own)]
+    ] * 3
+    assert all(any(test.startswith(shared) for test in tests) for tests in shares)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_elementary.elementary_schema import TABLES
+from airflow_provider_elementary.elementary_schema import TABLES, Category
 from airflow_provider_elementary.exceptions import (
     ConfigurationError,
     ObjectNotFoundError,
@@ -44,8 +46,10 @@ from airflow_provider_elementary.snapshots.capture.split import split_into_parts
 from airflow_provider_elementary.snapshots.capture.table import SourceHistoryTruncated, columns_to_read
 from airflow_provider_elementary.snapshots.lookup import find_head
 from airflow_provider_elementary.snapshots.manifest import Manifest
+from airflow_provider_elementary.snapshots.manifest_document import ManifestDocument
 from airflow_provider_elementary.snapshots.policy import Policy
 from airflow_provider_elementary.source import read_all
+from airflow_provider_elementary.timeouts import in_background
 from airflow_provider_elementary.times import utc_now
 from airflow_provider_elementary.warehouses.source import WarehouseSource
 from airflow_provider_elementary.warehouses.system_catalog.changes import TableChanges, read_changes
@@ -55,6 +59,7 @@ from airflow_provider_elementary.warehouses.watermarks import WatermarkType
 if TYPE_CHECKING:
     from airflow_provider_elementary.snapshots.chain import Anchor
     from airflow_provider_elementary.snapshots.repository import Repository
+    from airflow_provider_elementary.storage.signed_documents import Signed
 
 log = logging.getLogger(__name__)
 
@@ -113,39 +118,56 @@ def write_snapshot(
     policy = policy or Policy()
     taken_at = utc_now().replace(microsecond=0)
     run_key = run_key or new_id(taken_at)
-    head = find_head(repository)
-    if (
-        earlier := committed_for(repository, run_key, captured_categories(source, policy), run_after, head)
-    ) is not None:
-        log.info("%s was committed for %s before; nothing to do", earlier.snapshot_id, run_key)
-        require_no_damage(repository, earlier)
-        return earlier
-    # What is refused is refused now, before anything is read.
-    require_writer(repository, head)
+    repository.open_clients()
+    look = in_background("look-at-store", _look, repository, run_key, captured_categories(source, policy), run_after)
+    allowed: Future[None] | None = None
     options = SnapshotOptions(policy, overlap, commit_timeout, timedelta(days=full_every_days), rows_read, audit_days)
     lost = 0
     while lost < _ATTEMPTS:
         try:
-            written = _capture(source, repository, options, taken_at, run_key, anchor, open_source)
+            changes = _hold(source)
+            head, earlier = look.result()
+            if earlier is not None:
+                log.info("%s was committed for %s before; nothing to do", earlier.snapshot_id, run_key)
+                require_no_damage(repository, earlier)
+                return earlier
+            # What is refused is refused before any row is taken.
+            allowed = allowed or in_background("writer-check", require_writer, repository, head)
+            _advise_indexes(source)
+            written = _capture(source, repository, options, taken_at, run_key, anchor, open_source, changes, allowed)
+            manifest = replace(written.manifest, access=access)
+            if (committed := commit(repository, manifest, written.plan)) is not None:
+                require_no_damage(repository, committed, written.plan.damage)
+                return committed
+            lost += 1
+            log.info("commit conflict in %s; retrying on top of the new snapshot", repository.uri)
         except TableUnreadableError as unreadable:
             log.warning("%s; starting again: %s", source.give_way(unreadable), unreadable.reason)
-            continue
         except TableReplacedError as error:
             lost += 1
             if lost == _ATTEMPTS:
                 raise
             log.warning("reading from the start again, attempt %d of %d: %s", lost + 1, _ATTEMPTS, error)
-            continue
-        manifest = replace(written.manifest, access=access)
-        if (committed := commit(repository, manifest, written.plan)) is not None:
-            require_no_damage(repository, committed, written.plan.damage)
-            return committed
-        lost += 1
-        log.info("commit conflict in %s; retrying on top of the new snapshot", repository.uri)
     raise SnapshotConflictError(
         f"Could not commit to {repository.uri}: {_ATTEMPTS} attempts conflicted with other writers. Let one DAG run at "
         "a time write to a store (max_active_runs=1), and retry."
     )
+
+
+def _look(
+    repository: Repository, run_key: str, categories: Collection[Category], run_after: datetime | None
+) -> tuple[Signed[ManifestDocument] | None, Manifest | None]:
+    """Return the newest manifest of the store, and the snapshot that an earlier attempt of the run committed."""
+    head = find_head(repository)
+    return head, committed_for(repository, run_key, categories, run_after, head)
+
+
+def _hold(source: WarehouseSource) -> Mapping[str, TableChanges]:
+    """Hold the tables; return what the warehouse had counted of changes to them."""
+    # Counted first: a change in between is then counted by the next sync, and none is missed.
+    changes = read_changes(source.warehouse)
+    source.hold()
+    return changes
 
 
 @dataclass(frozen=True)
@@ -164,17 +186,18 @@ def _capture(
     run_key: str,
     anchor: Anchor | None,
     open_source: OpenSource | None,
+    changes: Mapping[str, TableChanges],
+    allowed: Future[None],
 ) -> _Written:
     """Write the files of a snapshot, of a full one where the source turns out not to continue its parent."""
-    # Before the tables are held: a change in between is then counted by the next sync, and none is missed.
-    changes = read_changes(source.warehouse)
-    _advise_indexes(source)
-    source.hold()
     plan = plan_snapshot(source, repository, options, taken_at, anchor)
-    written = _capture_as_planned(source, repository, options, taken_at, run_key, plan, open_source, changes)
+    capture = partial(
+        _capture_as_planned, source, repository, options, taken_at, run_key, open_source, changes, allowed
+    )
+    written = capture(plan)
     if isinstance(written, Plan):
         # What was written under the first plan is left for prune to remove.
-        written = _capture_as_planned(source, repository, options, taken_at, run_key, written, open_source, changes)
+        written = capture(written)
     assert isinstance(written, _Written)  # noqa: S101 - a full snapshot builds upon nothing that could fail it
     return written
 
@@ -185,12 +208,17 @@ def _capture_as_planned(
     options: SnapshotOptions,
     taken_at: datetime,
     run_key: str,
-    plan: Plan,
     open_source: OpenSource | None,
     changes: Mapping[str, TableChanges],
+    allowed: Future[None],
+    plan: Plan,
 ) -> _Written | Plan:
-    """Write the files of a snapshot as planned, or return the plan of a full one with the reason why."""
+    """Write the files of a snapshot as planned, or return the plan of a full one with the reason why.
+
+    :param allowed: raises where this writer may not write here.
+    """
     prepared = prepare(source, repository, options, taken_at, run_key, plan, changes, keeps_windows=True)
+    allowed.result()
     if isinstance(prepared, Plan):
         return prepared
     plan, point = prepared.plan, prepared.point

@@ -21,6 +21,7 @@ from airflow_provider_elementary.snapshots.capture.slices import Slice
 from airflow_provider_elementary.snapshots.capture.table import CaptureRun, capture_table
 from airflow_provider_elementary.snapshots.capture.table_entry import settle
 from airflow_provider_elementary.snapshots.capture.tally import Tally
+from airflow_provider_elementary.snapshots.capture.uploads import Uploads
 from airflow_provider_elementary.snapshots.manifest import FileEntry, Manifest, TableEntry, writer_versions
 from airflow_provider_elementary.snapshots.policy.redaction import Exclusions, results_with_samples
 from airflow_provider_elementary.storage.object_store.store import Store
@@ -88,12 +89,13 @@ def capture_slices(
     :raises SourceHistoryTruncated: rows that the snapshot before has are gone.
     :raises ParentCorrupt: the snapshot before cannot be read.
     """
-    run = _start(source, store, preparation, part)
     tables: dict[str, TableEntry] = {}
     files: list[FileEntry] = []
-    for wanted in slices:
-        tables[wanted.table], written = capture_table(run, wanted)
-        files += written
+    with Uploads(store) as uploads:
+        run = _start(source, uploads, preparation, part)
+        for wanted in slices:
+            tables[wanted.table], written = capture_table(run, wanted)
+            files += written
     return Captured(tables, files, run.tally, run.exclusions, source.rejections)
 
 
@@ -183,7 +185,7 @@ def describe_captured(
     )
 
 
-def _start(source: WarehouseSource, store: Store, preparation: Preparation, part: str) -> CaptureRun:
+def _start(source: WarehouseSource, uploads: Uploads, preparation: Preparation, part: str) -> CaptureRun:
     options, plan, point = preparation.options, preparation.plan, preparation.point
     since = point.watermark - timedelta(days=options.policy.failed_rows_days) if point.watermark else None
     if plan.window_from is not None:
@@ -191,7 +193,7 @@ def _start(source: WarehouseSource, store: Store, preparation: Preparation, part
     sampled = results_with_samples(source, options.policy, since - options.commit_timeout) if since else None
     return CaptureRun(
         source=source,
-        store=store,
+        uploads=uploads,
         policy=options.policy,
         snapshot_id=preparation.snapshot_id,
         plan=plan,

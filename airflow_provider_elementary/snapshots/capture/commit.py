@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -43,6 +43,7 @@ from airflow_provider_elementary.storage.documents import Codec
 from airflow_provider_elementary.storage.genesis import Role
 from airflow_provider_elementary.storage.layout import data_folder, generation_key, manifest_key
 from airflow_provider_elementary.storage.object_store.probe import require_one_winner
+from airflow_provider_elementary.storage.parallel import Threads
 from airflow_provider_elementary.storage.records.claim import claim
 from airflow_provider_elementary.times import in_utc
 
@@ -72,7 +73,9 @@ def commit(repository: Repository, manifest: Manifest, plan: Plan) -> Manifest |
     :raises SnapshotConflictError: others came first each time, or removed files of this snapshot.
     """
     for _ in range(_COMMIT_ATTEMPTS):
-        head = find_head(repository)
+        with Threads(1) as threads:
+            there = threads.submit(require_files, repository, manifest)
+            head = find_head(repository)
         newest = head.document.sequence if head else 0
         if plan.base is not None:
             if head is None or (rebased := rebase(repository, manifest, plan.base.manifest.sequence, newest)) is None:
@@ -90,7 +93,7 @@ def commit(repository: Repository, manifest: Manifest, plan: Plan) -> Manifest |
             manifest = replace(manifest, created_at=head.document.created_at)
         if plan.base is None and head is not None:
             manifest = replace(manifest, epoch=head.document.epoch + (1 if plan.is_new_epoch else 0))
-        require_files(repository, manifest)
+        there.result()
         before = head.document if head and plan.base else None
         if (committed := write_manifest(repository, manifest, before)) is not None:
             return committed
@@ -106,6 +109,17 @@ def write_manifest(repository: Repository, manifest: Manifest, before: ManifestD
     :param before: the newest manifest, where this one continues it.
     :return: the manifest as committed; None where another writer has its number.
     """
+    with Threads(1) as threads:
+        record = threads.submit(_record_for, repository, manifest, before)
+        return _write_manifest(repository, manifest, before, record.result)
+
+
+def _write_manifest(
+    repository: Repository,
+    manifest: Manifest,
+    before: ManifestDocument | None,
+    record_for: Callable[[], Signed[PruneRecord] | None],
+) -> Manifest | None:
     documents, number = repository.documents, manifest.sequence
     generation = read_generation(repository, before) if before is not None else None
     reference = before.generation if before is not None else None
@@ -117,7 +131,7 @@ def write_manifest(repository: Repository, manifest: Manifest, before: ManifestD
         generation, reference = begun.document, Reference(name, begun.sha256)
     base = before.base if before is not None and manifest.kind != "compaction" else number
     earlier = list_before(repository, number, base, generation)
-    record = _record_for(repository, manifest, before)
+    record = record_for()
     document = document_of(
         manifest,
         generation,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from airflow_provider_elementary.elementary_schema import TABLES, Category
 from airflow_provider_elementary.exceptions import KeyUnavailableError
@@ -12,6 +13,7 @@ from airflow_provider_elementary.snapshots.capture.plan import Plan
 from airflow_provider_elementary.snapshots.manifest import Manifest
 from airflow_provider_elementary.snapshots.policy import Policy
 from airflow_provider_elementary.storage.keys import DataKey, Purpose, StoreKeys
+from airflow_provider_elementary.storage.parallel import in_parallel
 from airflow_provider_elementary.warehouses.source import WarehouseSource
 
 log = logging.getLogger(__name__)
@@ -100,7 +102,8 @@ def _rotated(keys: StoreKeys, policy: Policy, manifest: Manifest, categories: Se
 
 
 def _new_keys(keys: StoreKeys, categories: Sequence[Category]) -> dict[Category, DataKey]:
-    return {category: keys.new_data_key(category, Purpose.SNAPSHOT) for category in categories}
+    new = partial(keys.new_data_key, purpose=Purpose.SNAPSHOT)
+    return dict(zip(categories, in_parallel(new, categories), strict=True))
 
 
 def _hash_key(keys: StoreKeys, plan: Plan, policy: Policy) -> DataKey | None:

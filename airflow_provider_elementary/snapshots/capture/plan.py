@@ -18,6 +18,7 @@ from airflow_provider_elementary.snapshots.policy import Policy
 from airflow_provider_elementary.snapshots.prune_record import known_record, without_expired_of
 from airflow_provider_elementary.snapshots.reader import SnapshotSource
 from airflow_provider_elementary.storage.kept_files import KeptFiles
+from airflow_provider_elementary.storage.parallel import Threads
 from airflow_provider_elementary.times import parse
 from airflow_provider_elementary.warehouses.source import WarehouseSource
 
@@ -98,8 +99,10 @@ def plan_snapshot(
     :param taken_at: the client's time, UTC without a zone.
     :param anchor: the newest manifest that was recorded outside the store.
     """
-    head = find_head(repository)
-    anchor = newest_anchor(repository, anchor)
+    with Threads(1) as threads:
+        known = threads.submit(newest_anchor, repository, anchor)
+        head = find_head(repository)
+        anchor = known.result()
     damage = anchor_finding(repository, anchor, head) if anchor is not None else None
     if anchor is not None and damage is not None:
         number = head.document.sequence if head else 0

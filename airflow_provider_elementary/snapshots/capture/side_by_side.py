@@ -6,7 +6,7 @@ import logging
 import os
 from collections.abc import Callable, Sequence
 from queue import Empty, Queue
-from threading import Event, Thread
+from threading import Event, Lock, Thread
 
 from airflow_provider_elementary.exceptions import TableReplacedError
 from airflow_provider_elementary.snapshots.capture.collect import Captured, Preparation, capture_slices
@@ -62,6 +62,7 @@ class _Threads:
         self._failures: list[BaseException] = []
         self._sessions: list[WarehouseSource] = []
         self._ended = Event()
+        self._opening = Lock()
 
     def run(self) -> list[Captured]:
         """Capture all parts."""
@@ -89,7 +90,10 @@ class _Threads:
     def _work(self) -> None:
         """Capture what waits, in one session."""
         try:
-            with self._open_source() as source:
+            # Before version 3.2, Airflow mixes up its answers where two threads ask it for connections at once.
+            with self._opening:
+                opened = self._open_source()
+            with opened as source:
                 self._sessions.append(source)
                 source.hold()
                 self._require_same_tables(source)

@@ -33,6 +33,7 @@ from airflow_provider_elementary.snapshots.capture.table_entry import (
     with_rows,
 )
 from airflow_provider_elementary.snapshots.capture.tally import Tally
+from airflow_provider_elementary.snapshots.capture.uploads import Uploads
 from airflow_provider_elementary.snapshots.capture.window import digest_stored, groups_of, limit_of, stored_rows
 from airflow_provider_elementary.snapshots.manifest import FileEntry, TableEntry
 from airflow_provider_elementary.snapshots.policy import Policy, redaction
@@ -40,7 +41,6 @@ from airflow_provider_elementary.snapshots.policy.redaction import Exclusions, F
 from airflow_provider_elementary.storage.encrypted_parquet import EncryptedFile, encrypted_file
 from airflow_provider_elementary.storage.keys import DataKey
 from airflow_provider_elementary.storage.layout import data_file
-from airflow_provider_elementary.storage.object_store.store import Store
 from airflow_provider_elementary.times import earliest, iso, latest
 from airflow_provider_elementary.warehouses.source import WarehouseSource
 from airflow_provider_elementary.warehouses.watermarks import Undated
@@ -56,6 +56,7 @@ class SourceHistoryTruncated(Exception):
 class CaptureRun:
     """What stays the same while one snapshot is taken, and what is counted.
 
+    :param uploads: where its files go; they are complete when its block has ended.
     :param plan: what it builds upon.
     :param point: which rows it takes.
     :param commit_timeout: by how much a sample may be younger than its test result.
@@ -69,7 +70,7 @@ class CaptureRun:
     """
 
     source: WarehouseSource
-    store: Store
+    uploads: Uploads
     policy: Policy
     snapshot_id: str
     plan: Plan
@@ -236,7 +237,7 @@ def _add(
 def _open(run: CaptureRun, stack: ExitStack, open_part: _OpenPart) -> EncryptedFile:
     part = open_part.part
     schema = run.source.schema(part.table)
-    target = stack.enter_context(run.store.create(data_file(run.snapshot_id, part.table, part.category, run.part)))
+    target = stack.enter_context(run.uploads.create(data_file(run.snapshot_id, part.table, part.category, run.part)))
     data_key = run.data_keys[part.category].plaintext
     open_part.file = stack.enter_context(
         encrypted_file(

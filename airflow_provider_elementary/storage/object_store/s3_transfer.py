@@ -46,11 +46,12 @@ class Upload(io.RawIOBase):
 
     def complete(self) -> None:
         """Send the rest and make the object appear."""
+        rest, self._buffer = bytes(self._buffer), bytearray()
         if self._upload_id is None:
-            self._store.create_whole(self._key, bytes(self._buffer))
+            self._store.create_whole(self._key, rest)
         else:
-            if self._buffer:
-                self._send(bytes(self._buffer))
+            if rest:
+                self._send(rest)
             parts = [self._sent(part) for part in self._started]
             self._store.complete_multipart(self._key, self._upload_id, parts)
 

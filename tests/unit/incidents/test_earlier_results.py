@@ -20,6 +20,8 @@ from tests.support.datasets import world_a
 from tests.support.dbt_project import MONDAY, project, rows_table
 from tests.support.table_source import TableSource
 
+#: Runs of the first hours find nothing that a run before them saved.
+FIRST_HOUR = 70
 EVENTS = (*RESULT_TABLES, "dbt_invocations")
 MODELS = ("orders", "payments", "customers")
 #: How likely what failed fails again.
@@ -44,10 +46,10 @@ def compare(
 ) -> tuple[DbtConditions, DbtConditions]:
     """Return what the newest results say with the earlier ones, and what all say, after a check that it is the same."""
     since.clear()
-    found, every = (
-        dbt_conditions(ReadSince(held), as_of=as_of, earlier=earlier),
-        dbt_conditions(TableSource(held), as_of=as_of),
-    )
+    found = dbt_conditions(ReadSince(held), as_of=as_of, earlier=earlier)
+    if earlier is None:
+        return found, found
+    every = dbt_conditions(TableSource(held), as_of=as_of)
     assert found.conditions == every.conditions
     assert found.seen_at == every.seen_at
     assert found.good_at == every.good_at
@@ -155,7 +157,7 @@ def runs(written: RandomProject, hours: int, every: int) -> Iterator[tuple[datet
     for number in range(hours):
         written.hour(number)
         oldest = min(oldest, written.oldest) if number % every else written.oldest
-        if number % every == every - 1:
+        if number % every == every - 1 and number >= FIRST_HOUR:
             yield MONDAY + timedelta(hours=number + 1), written.held(), oldest
 
 
@@ -164,7 +166,7 @@ def test_after_each_run_the_newest_results_say_what_all_say(seed: int, hours: in
     earlier: EarlierResults | None = None
     known: list[Condition] = []
     known_of_all: list[Condition] = []
-    read_all = 0
+    read_all = read_newest = 0
     for as_of, held, oldest in runs(RandomProject(seed, apart), hours, every):
         if earlier is not None and oldest < earlier.until:
             # The store says so.
@@ -173,17 +175,19 @@ def test_after_each_run_the_newest_results_say_what_all_say(seed: int, hours: in
         known, known_of_all, earlier = found.since(known), of_all.since(known_of_all), found.earlier
         assert known == known_of_all
         read_all += None in since
+        read_newest += None not in since
 
     assert len(known) > 5
-    assert 0 < read_all < hours / every
+    assert read_all
+    assert read_newest > 10
 
 
-def test_the_newest_results_of_a_real_project_say_what_all_say_day_by_day(shared: Path) -> None:
+def test_the_newest_results_of_a_real_project_say_what_all_say_every_other_day(shared: Path) -> None:
     world = world_a(shared)
     first = pc.min(world["dbt_run_results"]["created_at"]).as_py()
     earlier: EarlierResults | None = None
     read_all = 0
-    for day in range(1, 71):
+    for day in range(1, 71, 2):
         as_of = first.replace(hour=0, minute=0) + timedelta(days=day)
         held = {
             name: table.filter(pc.less(table["created_at"], pa.scalar(as_of))) if name in EVENTS else table

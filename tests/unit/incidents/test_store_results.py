@@ -29,7 +29,7 @@ from airflow_provider_elementary.storage.records.result_files import read_files
 from airflow_provider_elementary.storage.records.results import all_results, find_result
 from airflow_provider_elementary.times import utc_now
 from tests.support.dbt_project import MONDAY, result, rows_table, run
-from tests.support.stores import local_rest, take
+from tests.support.stores import Rest, copied, local_rest, take
 
 #: A sync takes nothing that is later than now.
 FIRST = -84
@@ -38,10 +38,10 @@ FIRST = -84
 class Task:
     """A warehouse, its store, and the task that updates incidents: day by day a model runs, and a test flaps."""
 
-    def __init__(self, folder: Path) -> None:
-        self.warehouse, self.rest = folder / "warehouse.duckdb", local_rest(folder)
+    def __init__(self, folder: Path, rest: Rest, run_key: str = "") -> None:
+        self.warehouse, self.rest = folder / "warehouse.duckdb", rest
         self.late: list[dict[str, Any]] = []
-        self.run_key = ""
+        self.run_key = run_key
 
     def day(self, number: int) -> TrackedIncidents:
         """Take a snapshot after a number of days and run the task."""
@@ -107,13 +107,20 @@ class Task:
         return [self.rest.path(file.key).exists() for file in files]
 
 
-@pytest.fixture
-def task(tmp_path: Path) -> Task:
-    """Return a task that has run for some days."""
-    found = Task(tmp_path)
+@pytest.fixture(scope="module")
+def begun(tmp_path_factory: pytest.TempPathFactory) -> Task:
+    """A task that has run for some days; copy it before use."""
+    folder = tmp_path_factory.mktemp("begun")
+    found = Task(folder, local_rest(folder))
     for number in (8, 9, 10):
         found.day(number)
     return found
+
+
+@pytest.fixture
+def task(begun: Task, tmp_path: Path) -> Task:
+    """Return a task that has run for some days."""
+    return Task(tmp_path, copied(begun.rest, tmp_path), begun.run_key)
 
 
 def test_a_run_continues_with_what_the_run_before_saved(task: Task) -> None:

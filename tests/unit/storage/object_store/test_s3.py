@@ -1,12 +1,14 @@
-"""Tests that lists of an S3 bucket are whole and in order, and hold what is in the store alone."""
+"""Tests lists of an S3 bucket, whole and in order, and what requests ask of the server."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from io import BytesIO
 from typing import Any
 
 import boto3
 import pytest
+from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.stub import Stubber
 
 from airflow_provider_elementary.exceptions import StoreError, StoreRefusedError
@@ -69,3 +71,25 @@ def test_a_part_of_a_list_is_no_list(client: Any, answers: Stubber) -> None:
 def test_a_name_without_a_size_is_an_error_in_words(client: Any, answers: Stubber) -> None:
     with pytest.raises(StoreError, match="in another way than S3 does"):
         listed(client, answers, {"Contents": [{"Key": "elementary/manifests/1"}]})
+
+
+class _Body(BytesIO):
+    """The body of an answer, as urllib3 hands it over."""
+
+    def stream(self, *_: Any, **__: Any) -> Iterator[bytes]:
+        yield self.read()
+
+
+@pytest.mark.parametrize(("size", "is_asked"), [(0, False), (64 * 1024, False), (64 * 1024 + 1, True)])
+def test_no_small_body_waits_until_the_server_wants_it(client: Any, size: int, is_asked: bool) -> None:
+    sent: list[AWSPreparedRequest] = []
+
+    def answer(request: AWSPreparedRequest, **_: Any) -> AWSResponse:
+        sent.append(request)
+        return AWSResponse(request.url, 200, {"x-amz-server-side-encryption": "AES256"}, _Body())
+
+    client.meta.events.register("before-send.s3", answer)
+    S3Store(client, "bucket", "elementary").put("manifests/1", bytes(size))
+
+    [request] = sent
+    assert ("Expect" in request.headers) is is_asked
