@@ -39,6 +39,8 @@ class ElementaryStoreHook(BaseHook):
     def __init__(self, store_conn_id: str = default_conn_name) -> None:
         super().__init__()
         self.store_conn_id = store_conn_id
+        #: By service; to make one takes longer than most requests.
+        self._clients: dict[str, Any] = {}
 
     @cached_property
     def settings(self) -> StoreSettings:
@@ -164,42 +166,47 @@ class ElementaryStoreHook(BaseHook):
         return self.settings.local_signer()
 
     def _client(self, service: str) -> Any:
-        """Return a boto3 client that is as patient as a store has to be.
+        """Return a boto3 client that is as patient as a store has to be, made once.
 
         :raises StoreRefusedError: credentials of a role would be asked for without TLS.
         """
-        from airflow_provider_elementary.storage.object_store.store import limit_retries, patient_config
-        from airflow_provider_elementary.storage.tls import require_tls_of_roles
+        if service not in self._clients:
+            aws = self.settings.aws_conn_id
+            self._clients[service] = self._own_client(service) if aws is None else self._client_of(aws, service)
+        return self._clients[service]
 
-        settings = self.settings
-        if settings.aws_conn_id is None:
-            return self._own_client(service)
+    def _client_of(self, aws_conn_id: str, service: str) -> Any:
         from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
         from boto3.session import Session
         from botocore.exceptions import InvalidConfigError
 
+        from airflow_provider_elementary.storage.object_store.store import limit_retries, patient_config
+        from airflow_provider_elementary.storage.tls import require_tls_of_roles
+
         try:
             # The hook itself would fall back to whatever credentials the machine has.
-            self.get_connection(settings.aws_conn_id)
+            self.get_connection(aws_conn_id)
         except AirflowNotFoundException:
             raise ConnectionNotFoundError(
-                f"{missing_connection(settings.aws_conn_id)} The store's {settings.name} names it as aws_conn_id. Add "
+                f"{missing_connection(aws_conn_id)} The store's {self.settings.name} names it as aws_conn_id. Add "
                 "it, or leave aws_conn_id empty to use the credentials of the environment."
             ) from None
-        hook: Any = AwsBaseHook(aws_conn_id=settings.aws_conn_id, client_type=service)
+        hook: Any = AwsBaseHook(aws_conn_id=aws_conn_id, client_type=service)
         # What the connection's config_kwargs say comes last, and so wins. Set on the hook, it also goes for STS.
         hook.conn_config.botocore_config = patient_config().merge(hook.config)
         try:
-            # The hook asks STS for a role's credentials while it makes the client, so this comes before.
-            require_tls_of_roles(
-                Session(**hook.conn_config.session_kwargs),
-                config=hook.conn_config.botocore_config,
-                endpoint_url=hook.conn_config.get_service_endpoint_url("sts", sts_connection_assume=True),
-            )
+            if not self._clients:
+                # The hook asks STS for a role's credentials while it makes the client, so this comes before. It would
+                # ask the same STS for a client of another service.
+                require_tls_of_roles(
+                    Session(**hook.conn_config.session_kwargs),
+                    config=hook.conn_config.botocore_config,
+                    endpoint_url=hook.conn_config.get_service_endpoint_url("sts", sts_connection_assume=True),
+                )
             return limit_retries(hook.get_client_type(region_name=hook.region_name))
         except InvalidConfigError:
             raise ConfigurationError(
-                f"No client of AWS {service} can be made with connection {settings.aws_conn_id!r}: its verify, or "
+                f"No client of AWS {service} can be made with connection {aws_conn_id!r}: its verify, or "
                 "AWS_CA_BUNDLE or REQUESTS_CA_BUNDLE of the environment, is empty. Name the file of an authority, or "
                 "leave it out."
             ) from None
@@ -214,7 +221,8 @@ class ElementaryStoreHook(BaseHook):
         settings = self.settings
         try:
             session = Session(settings.access_key_id, settings.secret_access_key, region_name=settings.region_name)
-            require_tls_of_roles(session, config=patient_config())
+            if not self._clients:
+                require_tls_of_roles(session, config=patient_config())
             return limit_retries(
                 session.client(
                     service, endpoint_url=settings.endpoint_url, verify=settings.verify, config=patient_config()
