@@ -15,7 +15,7 @@ from airflow_provider_elementary.elementary_schema.statuses import level_sql, me
 from airflow_provider_elementary.incidents.conditions import PROJECT, Condition, Family, Severity, test_family
 from airflow_provider_elementary.incidents.dbt_commands import COMMAND_COLUMNS, Command, commands_of
 from airflow_provider_elementary.incidents.dbt_evidence import ConditionKey, DbtConditions, counted
-from airflow_provider_elementary.incidents.earlier_results import RESULT_COLUMNS, EarlierResults, reduced
+from airflow_provider_elementary.incidents.earlier_results import RESULT_COLUMNS, EarlierResults, folded_schema, reduced
 from airflow_provider_elementary.incidents.removed import read_lists
 from airflow_provider_elementary.incidents.silence import silence_conditions, stale_checks
 from airflow_provider_elementary.project.executions import EXECUTIONS_SQL, PLACED, register_executions
@@ -81,7 +81,7 @@ def _conditions(
     by_id = {command.invocation_id: command for command in commands if command.invocation_id}
     with duckdb.connect(":memory:", config={"enable_external_access": "false"}) as engine:
         engine.register("command_rows", rows.select(["invocation_id", "created_at"]))
-        _register_results(engine, source, commands, missing, skips, earlier)
+        _register_results(engine, source, rows, commands, missing, skips, earlier)
         if earlier is not None and not earlier.still_hold(engine, skips):
             return None
         with_results = _with_results(engine, commands, earlier)
@@ -107,6 +107,7 @@ def _conditions(
 def _register_results(
     engine: duckdb.DuckDBPyConnection,
     source: Source,
+    command_rows: pa.Table,
     commands: Sequence[Command],
     missing: list[str],
     skips: Collection[str],
@@ -116,8 +117,10 @@ def _register_results(
     import pyarrow as pa
 
     def read(table: str, columns: Sequence[str]) -> pa.Table:
+        if table == "dbt_invocations":
+            return command_rows.select(list(columns))
         if table not in RESULT_COLUMNS or earlier is None:
-            return read_rows(source, table, columns, missing=None if table == "dbt_invocations" else missing)
+            return read_rows(source, table, columns, missing=missing)
         later = read_rows(source, table, columns, since=earlier.until, missing=missing)
         return pa.concat_tables([earlier.tables[table].select(list(columns)), later])
 
@@ -128,6 +131,7 @@ def _register_results(
     known = {command.invocation_id: command.ahead for command in commands if command.invocation_id}
     ahead = pa.array(known.values(), pa.duration("us"))
     engine.register("commands", pa.table({"invocation_id": pa.array(known, pa.string()), "ahead": ahead}))
+    engine.register("folded", earlier.tables["folded"] if earlier is not None else folded_schema().empty_table())
     engine.execute(f"CREATE TABLE leveled AS {EXECUTIONS_SQL}{_sql('dbt_results').format(**parts)}")
 
 

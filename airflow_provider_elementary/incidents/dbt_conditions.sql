@@ -3,8 +3,7 @@ WITH runs_of_results AS (
     SELECT
         *,
         count(*) FILTER (level = 'good') OVER earlier AS streak,
-        min(CASE WHEN level = 'good' THEN seen_at END) OVER later AS good_at,
-        count(*) OVER earlier AS results
+        min(CASE WHEN level = 'good' THEN seen_at END) OVER later AS good_at
     FROM leveled
     WINDOW
         earlier AS (
@@ -33,8 +32,8 @@ SELECT
     min(seen_at) AS started_at,
     max(seen_at) AS last_seen,
     any_value(good_at) AS ended_at,
-    count(*) AS times,
-    list(seen_at ORDER BY seen_at) AS seen_at,
+    count(*) + coalesce(sum(len(times)), 0)::BIGINT AS times,
+    list_sort(list_concat(list(seen_at), flatten(list(coalesce(times, []))))) AS seen_at,
     last(status ORDER BY level <> 'skipped', seen_at, rank) AS state,
     coalesce(any_value(known.name), any_value(named.name), any_value(d.name)) AS name,
     coalesce(any_value(known.short_name), any_value(named.short_name)) AS short_name,

@@ -66,7 +66,8 @@ class EarlierResults:
     """The results before a time that conditions depend on.
 
     :param until: the time, by the watermark of results; all that is dated from it on is read.
-    :param tables: by table of results, their rows; ``empty`` says which dbt commands recorded no result.
+    :param tables: by table of results, their rows; ``empty`` says which dbt commands recorded no result, and ``folded``
+        when those results came that the first of a streak stands for.
     :param project: what else the choice depended on, as text: which table each node had, what counts if skipped, and
         which tests have results that name no command.
     :param key: where these were saved, that of the HMAC in place of the text; None for the text.
@@ -96,9 +97,13 @@ class EarlierResults:
         """
         import pyarrow.compute as pc
 
-        tables = {name: stored.filter(pc.equal(stored["part"], name)) for name in (*RESULT_TABLES, "empty")}
+        tables = {name: stored.filter(pc.equal(stored["part"], name)) for name in (*RESULT_TABLES, "empty", "folded")}
         of_results = {name: _with_types(tables[name], name) for name in RESULT_TABLES}
-        return cls(until, {**of_results, "empty": tables["empty"].select(["invocation_id"])}, project, key)
+        others = {
+            "empty": tables["empty"].select(["invocation_id"]),
+            "folded": tables["folded"].select(folded_schema().names).cast(folded_schema()),
+        }
+        return cls(until, {**of_results, **others}, project, key)
 
     def still_hold(self, engine: duckdb.DuckDBPyConnection, skips: Collection[str]) -> bool:
         """Return whether all results would still be reduced to these, and none came to an older command.
@@ -109,8 +114,18 @@ class EarlierResults:
         straddling = f"SELECT count(*) FROM ({_SPANS_SQL}) WHERE first < $until AND last >= $until"  # noqa: S608
         if engine.execute(straddling, {"until": self.until}).fetchall()[0][0]:
             return False
+        if engine.sql(_EXECUTED_AGAIN_SQL).fetchall()[0][0]:
+            return False
         now = _project(engine, self.tables, skips)
         return self.project == (now if self.key is None else keyed(now, self.key))
+
+
+def folded_schema() -> pa.Schema:
+    """Return the columns of the results that others stand for."""
+    import pyarrow as pa
+
+    texts = [(name, pa.string()) for name in ("kind", "unique_id", "invocation_id")]
+    return pa.schema([*texts, ("created_at", pa.timestamp("us")), ("execution", pa.uint64())])
 
 
 def keyed(project: str, key: bytes) -> str:
@@ -130,6 +145,16 @@ _SPANS_SQL = f"""
 SELECT min(created_at) AS first, max(created_at) AS last FROM ({
     " UNION ALL ".join(f"SELECT invocation_id, created_at FROM {name}" for name in (*RESULT_TABLES, "command_rows"))
 }) GROUP BY coalesce(invocation_id, created_at::VARCHAR)
+"""  # noqa: S608 - constants
+
+#: Five bytes of the hash of an id: of millions, hardly two are the same by chance, and then all results are read.
+_HASHED = "(md5_number_lower({}) & 1099511627775)"
+#: How many results have the id of an execution that is not there any more, as another one stands for it.
+_EXECUTED_AGAIN_SQL = f"""
+SELECT count(*) FROM (
+    SELECT trim(test_execution_id) AS id FROM elementary_test_results
+    UNION SELECT trim(model_execution_id) FROM dbt_run_results
+) WHERE {_HASHED.format("id")} IN (SELECT execution FROM folded)
 """  # noqa: S608 - constants
 
 #: How many results have no time, and how many ids of executions several dbt commands gave.
@@ -157,7 +182,7 @@ def reduced(
 
     No dbt command has rows before their end and after it.
 
-    :param engine: holds the tables of results, ``command_rows``, ``commands``, the artifacts, and ``leveled``.
+    :param engine: holds the tables of results, ``folded``, ``command_rows``, ``commands``, the artifacts, ``leveled``.
     :param commands: the oldest first, up to ``as_of``.
     :param with_results: the commands that recorded results.
     :param skips: the ids of which a skipped result is a condition.
@@ -188,8 +213,9 @@ def reduced(
     engine.register("jobs", _table(names, types, of_each))
     gaps = [(job, last, usual_since(last)) for job, last in _last_runs(of_jobs, as_of)]
     engine.register("gaps", _table(("job", "last", "since"), (pa.string(), *[pa.timestamp("us")] * 2), gaps))
-    query = files(__package__).joinpath("earlier_results.sql").read_text()
-    engine.register("needed", engine.sql(query, params={"until": until}).to_arrow_table())
+    *chosen, folded = files(__package__).joinpath("earlier_results.sql").read_text().split(";\n")
+    for query in chosen:
+        engine.execute(query, {"until": until})
     tables = {
         name: _with_types(
             engine.sql(
@@ -208,6 +234,8 @@ def reduced(
         if command.is_building and command.at + command.ahead < until and command.invocation_id not in with_results
     ]
     tables["empty"] = pa.table({"invocation_id": pa.array(empty, pa.string())})
+    in_others = engine.sql(folded.format(hashed=_HASHED.format("execution"))).to_arrow_table()
+    tables["folded"] = in_others.cast(folded_schema())
     return EarlierResults(until, tables, project)
 
 

@@ -52,7 +52,9 @@ def read_test_configurations(source: Source) -> pa.Table:
     with bounded_connection() as connection:
         if load_table(connection, source, "elementary_test_results"):
             return CONFIGURATIONS_SCHEMA.empty_table()
-        load_table(connection, source, "dbt_invocations")
+        generic = "SELECT count(*) FROM elementary_test_results WHERE test_sub_type = 'generic'"
+        # A command's variables are arguments of these tests alone.
+        load_table(connection, source, "dbt_invocations", is_needed=connection.sql(generic).fetchall()[0][0] > 0)
         read = read_configurations(fetch(connection, STATEMENTS["configured"]), adapter)
         connection.register("configurations", read.table)
         connection.register("parameters", parameters_table(read.parameters, adapter))

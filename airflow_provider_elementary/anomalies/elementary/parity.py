@@ -113,8 +113,13 @@ def replayed_runs(source: Source, adapter: str | None) -> Iterator[duckdb.DuckDB
         yield connection
 
 
-def load_table(connection: duckdb.DuckDBPyConnection, source: Source, table: str) -> list[str]:
-    """Copy what is needed of a table; return the columns (or the table) without which every verdict is unknown."""
+def load_table(
+    connection: duckdb.DuckDBPyConnection, source: Source, table: str, *, is_needed: bool = True
+) -> list[str]:
+    """Copy what is needed of a table; return the columns (or the table) without which every verdict is unknown.
+
+    :param is_needed: whether its rows say anything; else it is empty, and not read.
+    """
     required, useful = _READ[table]
     held = source.schema(table).names if table in source.tables() or table == "elementary_test_results" else []
     wanted = arrow_schema(catalog_table(table), [*required, *useful])
@@ -124,6 +129,8 @@ def load_table(connection: duckdb.DuckDBPyConnection, source: Source, table: str
     connection.unregister("incoming")
     if not held:
         return [table] if required else []
+    if not is_needed:
+        return []
     with source.read(table, columns=columns) as reader, with_own_errors(reader) as read:
         connection.register("incoming", read)
         rows = _KEPT.get(table, "TRUE")

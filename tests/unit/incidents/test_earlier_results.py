@@ -24,6 +24,8 @@ from tests.support.table_source import TableSource
 FIRST_HOUR = 70
 EVENTS = (*RESULT_TABLES, "dbt_invocations")
 MODELS = ("orders", "payments", "customers")
+#: How likely what failed fails again.
+BAD = (0.85, 0.98)
 TESTS = tuple(f"test.shop.{name}" for name in ("not_null", "unique", "positive", "anomalies", "singular"))
 
 
@@ -117,6 +119,8 @@ class RandomProject:
             scope = {"project_name": "shop", "target_database": "shop", "target_schema": "core"}
             row = {"invocation_id": name, "created_at": now + timedelta(minutes=6), "command": "build", "job_name": job}
             written.append(("dbt_invocations", {**row, **scope}))
+            if self.random.random() < 0.05:
+                written.append(("dbt_invocations", {**row, **scope, "created_at": now + timedelta(minutes=7)}))
         for table, row in written:
             self.rows[table].append(row)
         if written and self.random.random() < 0.02:
@@ -129,10 +133,12 @@ class RandomProject:
 
     def _status(self, name: str) -> str:
         chance = self.random.random()
-        self.failing[name] = 0.85 if self.failing.get(name, 0.0) > chance else self.random.choice((0.02, 0.02, 0.3))
+        before = self.failing.get(name, 0.0)
+        bad = before if before in BAD else self.random.choice(BAD)
+        self.failing[name] = bad if before > chance else self.random.choice((0.02, 0.02, 0.3))
         if self.random.random() < 0.05:
             return "skipped"
-        if self.failing[name] == 0.85:
+        if self.failing[name] in BAD:
             return self.random.choice(("fail", "error", "warn"))
         return "pass" if name in TESTS else "success"
 
@@ -237,6 +243,35 @@ def test_a_result_of_no_command_that_comes_later_has_all_read_again() -> None:
     found, _ = compare(little(12, bad, invocation_id=command), MONDAY + timedelta(days=11) + at, before.earlier)
 
     assert found.conditions[0].ended_at != before.conditions[0].ended_at
+    assert None in since
+
+
+def test_a_test_that_always_fails_keeps_the_ends_of_its_streak_and_when_results_came() -> None:
+    bad = {day: "warn" if day % 7 == 3 else "fail" for day in range(2, 99)}
+    earlier, known, known_of_all = None, list[Condition](), list[Condition]()
+    for days in (30, 31, 32, 60, 61, 99):
+        found, of_all = compare(little(days, bad), MONDAY + timedelta(days=days - 1, hours=2), earlier)
+        known, known_of_all, earlier = found.since(known), of_all.since(known_of_all), found.earlier
+
+        assert known == known_of_all
+        assert (None in since) == (days == 30)
+        assert found.conditions[0].times == days - 2
+        assert earlier is not None
+        # The good ones before it, its first one, and the newest that failed and warned.
+        assert earlier.tables["elementary_test_results"].num_rows <= 4
+
+
+def test_the_id_of_an_execution_that_is_not_kept_has_all_read_again() -> None:
+    def execution(day: int, row: dict[str, Any]) -> str:
+        return "c5" if day == 11 else str(row["invocation_id"])
+
+    bad = dict.fromkeys(range(12), "fail")
+    _, before = compare(little(11, bad), MONDAY + timedelta(days=10, hours=2), None)
+    assert before.earlier is not None
+    assert "c5" not in before.earlier.tables["elementary_test_results"]["invocation_id"].to_pylist()
+
+    compare(little(12, bad, test_execution_id=execution), MONDAY + timedelta(days=11, hours=2), before.earlier)
+
     assert None in since
 
 
