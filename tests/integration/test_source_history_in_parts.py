@@ -5,25 +5,34 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from airflow_provider_elementary.snapshots import open_snapshot, write_snapshot
+from airflow_provider_elementary.snapshots import Policy, open_snapshot, write_snapshot
+from airflow_provider_elementary.snapshots.capture.audit import read_ranges
+from airflow_provider_elementary.snapshots.capture.day_sums import RangeSums
 from airflow_provider_elementary.snapshots.capture.dedup import row_digests
+from airflow_provider_elementary.snapshots.parts import stored
 from airflow_provider_elementary.snapshots.parts.documents import PART
 from airflow_provider_elementary.source import read_all
 from airflow_provider_elementary.storage.genesis import Role
 from airflow_provider_elementary.storage.layout import PARTS
 from airflow_provider_elementary.warehouses.duckdb import DuckDBWarehouse
 from airflow_provider_elementary.warehouses.source import WarehouseSource
-from tests.support.datasets import write_duckdb
+from tests.support.connections import open_postgres
+from tests.support.datasets import write_duckdb, write_postgres
 from tests.support.history_oracle import EVENTS
+from tests.support.little_project import small_world
 from tests.support.parts import POLICY, Parts
 from tests.support.stores import DAYS, local_rest, world_after
 from tests.support.syncs import after, marker, run_results
+
+if TYPE_CHECKING:
+    from tests.servers.postgres import PostgresServer
 
 _TABLE = "dbt_run_results"
 _OF_DAY = "created_at::DATE = DATE '{}'"
@@ -145,3 +154,58 @@ def test_who_reads_the_report_of_a_part_can_test_no_guess_of_a_day(tmp_path: Pat
     assert all(reported)
     assert {int(total, 16) for total in reported[0]}.isdisjoint(guesses)
     assert reported[0].isdisjoint(reported[1])
+
+
+@pytest.mark.parametrize("does_commit", [False, True], ids=["part", "commit"])
+def test_a_table_replaced_before_its_window_is_compared_gives_way_to_one_task(
+    does_commit: bool,
+    postgres_server: PostgresServer,
+    postgres_database: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    write_postgres(small_world(days=3), postgres_server, postgres_database)
+    repository = local_rest(tmp_path).repository
+
+    def opened() -> WarehouseSource:
+        return open_postgres(postgres_server, postgres_database)
+
+    with opened() as source:
+        write_snapshot(source, repository, policy=POLICY)
+    run = Parts(opened, lambda: repository, full_every_days=0, rows_per_part=1_000)
+    (planned,) = run.plan()
+
+    def read_after_it_was_replaced(*arguments: Any) -> dict[str, RangeSums]:
+        postgres_server.execute(
+            f"SET search_path = elementary; CREATE TABLE other AS TABLE {_TABLE}; DROP TABLE {_TABLE} CASCADE; "
+            f"ALTER TABLE other RENAME TO {_TABLE}",
+            database=postgres_database,
+        )
+        return read_ranges(*arguments)
+
+    monkeypatch.setattr(stored, "read_ranges", read_after_it_was_replaced)
+
+    if not does_commit:
+        assert run.capture(planned) == "outdated"
+    manifest = run.commit(planned)
+    assert run.in_one_task == ["run"]
+    assert (manifest.kind, manifest.epoch) == ("full", 1)
+
+
+def test_a_plan_of_another_version_gives_way_to_one_task(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write_duckdb(world_after(DAYS), tmp_path / "warehouse.duckdb")
+    repository, to_dict = local_rest(tmp_path).repository, Policy.to_dict
+
+    @contextmanager
+    def opened() -> Iterator[WarehouseSource]:
+        with WarehouseSource(DuckDBWarehouse(path, "elementary")) as source:
+            yield source
+
+    run = Parts(opened, lambda: repository, rows_per_part=1_000)
+    with monkeypatch.context() as other_version:
+        other_version.setattr(Policy, "to_dict", lambda policy: {**to_dict(policy), "dropped_rows": []})
+        (planned,) = run.plan()
+
+    assert run.capture(planned) == "outdated"
+    assert run.commit(planned).kind == "full"
+    assert run.in_one_task == ["run"]

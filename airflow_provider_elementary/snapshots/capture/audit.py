@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
 from threading import Lock
@@ -13,17 +13,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from airflow_provider_elementary.elementary_schema import TABLES, Table
-from airflow_provider_elementary.exceptions import ObjectNotFoundError, SnapshotCorruptError
+from airflow_provider_elementary.exceptions import ConfigurationError, ObjectNotFoundError, SnapshotCorruptError
 from airflow_provider_elementary.snapshots.capture.consistency import ConsistencyPoint
 from airflow_provider_elementary.snapshots.capture.data_keys import OpenKeys
 from airflow_provider_elementary.snapshots.capture.day_sums import (
     DaySums,
     Difference,
     RangeSums,
+    WindowState,
     days_in_words,
     difference,
-    holds_window,
     join_ranges,
+    join_windows,
 )
 from airflow_provider_elementary.snapshots.capture.dedup import Digests, SeenRows, row_digests
 from airflow_provider_elementary.snapshots.capture.facts import TableFacts
@@ -43,6 +44,7 @@ from airflow_provider_elementary.snapshots.policy.redaction import Exclusions
 from airflow_provider_elementary.snapshots.prune_record import without_expired
 from airflow_provider_elementary.snapshots.reader import SnapshotSource
 from airflow_provider_elementary.source import require_watermark
+from airflow_provider_elementary.storage.keys import WrappedKey
 from airflow_provider_elementary.times import latest, parse
 from airflow_provider_elementary.warehouses.source import WarehouseSource
 
@@ -63,7 +65,9 @@ class SourceAudit:
 
     :param base: the snapshot before, opened.
     :param until: where the rows end that it holds for good.
-    :param columns: by whose contents rows are compared, by table; tables without are only counted.
+    :param columns: the columns whose values are stored alike, of each table that is compared; without any, rows are
+        only counted.
+    :param whole: the tables of which both snapshots hold every row; of others, earlier days are only counted.
     :param hash_key: the key of hashed columns.
     :param key: of the digests; the parts of a snapshot have the same one.
     """
@@ -72,6 +76,7 @@ class SourceAudit:
     until: datetime
     policy: Policy
     columns: Mapping[str, tuple[str, ...]]
+    whole: Collection[str]
     hash_key: bytes | None
     key: bytes
     found: dict[str, DaySums] = field(default_factory=dict)
@@ -80,11 +85,11 @@ class SourceAudit:
     def add(self, table: Table, taken: pa.RecordBatch) -> None:
         """Add rows of the source that are taken."""
         entry = self.base.manifest.tables.get(table.name)
-        if table.watermark is None or entry is None or not entry.settled_rows:
+        if table.name not in self.columns or entry is None or not entry.settled_rows:
             return
         is_settled = pc.less(taken[table.watermark], pa.scalar(self.until, pa.timestamp("us")))
         settled = taken.filter(pc.fill_null(is_settled, False))
-        digests = self._digests(table, settled)
+        digests = self._digests(table, settled) if table.name in self.whole else None
         # Threads read ranges of one table.
         with self._lock:
             found = self.found.setdefault(table.name, DaySums())
@@ -95,7 +100,8 @@ class SourceAudit:
 
         :raises ParentCorrupt: it cannot be read.
         """
-        columns, watermark, sums = self.columns.get(table.name, ()), require_watermark(table), DaySums()
+        columns = self.columns[table.name] if table.name in self.whole else ()
+        watermark, sums = require_watermark(table), DaySums()
         try:
             with self.base.read(table.name, columns=[*{watermark, *columns}], since=since, until=until) as reader:
                 for batch in reader:
@@ -110,7 +116,7 @@ class SourceAudit:
         :return: None where the snapshot before has nothing to compare it with, or what it has cannot be read.
         """
         table, entry = TABLES[wanted.table], self.base.manifest.tables.get(wanted.table)
-        if table.watermark is None or entry is None or table.name not in self.base.tables():
+        if entry is None or table.name not in self.columns:
             return None
         found = self.found.get(table.name, DaySums())
         begin = latest(wanted.since, parse(entry.settled_from))
@@ -125,7 +131,7 @@ class SourceAudit:
         except ParentCorrupt as damage:
             log.warning(_UNREADABLE, table.name, damage)
             return None
-        return RangeSums(found, held, before, self._holds_window(source, table, wanted))
+        return RangeSums(found, held, before, self._window(source, table, wanted))
 
     def sums_of(self, source: WarehouseSource, table: Table, since: datetime, until: datetime) -> DaySums:
         """Add up what the source holds of a span."""
@@ -135,41 +141,39 @@ class SourceAudit:
                 sums.add(batch[require_watermark(table)], self._digests(table, batch))
         return sums
 
-    def _holds_window(self, source: WarehouseSource, table: Table, wanted: Slice) -> bool | None:
-        """See :class:`RangeSums`."""
-        columns, taken = self.columns.get(table.name, ()), SeenRows()
-        identity = table.required_columns & {*source.table(table.name).columns}
-        # Without its id, another row may look the same.
-        if not identity <= {*columns} or (wanted.until is not None and wanted.until <= self.until):
-            return None
+    def _window(self, source: WarehouseSource, table: Table, wanted: Slice) -> WindowState:
+        """Return what the source has of the window in a range."""
+        if wanted.until is not None and wanted.until <= self.until:
+            return WindowState.NONE
+        columns, watermark, taken = self.columns[table.name], require_watermark(table), SeenRows()
         since, until = latest(wanted.since, self.until), wanted.until
         try:
-            with self.base.read(
-                table.name, columns=[*{require_watermark(table), *columns}], since=since, until=until
-            ) as reader:
+            with self.base.read(table.name, columns=[*{watermark, *columns}], since=since, until=until) as reader:
                 for batch in reader:
                     taken.add(row_digests(batch, columns, self.key))
         except (SnapshotCorruptError, ObjectNotFoundError) as error:
             log.warning(_UNREADABLE, table.name, error)
-            return None
+            return WindowState.UNKNOWN
         if not len(taken):
-            return None
+            return WindowState.NONE
         counted = tuple(source.rejections.to_list())
         with source.read(table.name, columns=self._needed(source, table), since=since, until=until) as reader:
             for batch in reader:
-                if (digests := self._digests(table, batch)) is not None:
-                    taken.match(digests)
+                taken.match(self._digests(table, batch))
         # The capture counted what is unusable in these rows.
         source.rejections.carry(table.name, counted)
-        return not len(taken)
+        if len(taken):
+            return WindowState.LOST
+        identity = table.required_columns & {*source.table(table.name).columns}
+        # Without its id, another row may look the same.
+        return WindowState.HELD if identity <= {*columns} else WindowState.UNKNOWN
 
     def _needed(self, source: WarehouseSource, table: Table) -> list[str]:
         needed = {*self.columns[table.name], *redaction.policy_columns(table, self.policy), require_watermark(table)}
         return [name for name in source.table(table.name).columns if name in needed]
 
-    def _digests(self, table: Table, rows: pa.RecordBatch) -> Digests | None:
-        if not (columns := self.columns.get(table.name)):
-            return None
+    def _digests(self, table: Table, rows: pa.RecordBatch) -> Digests:
+        columns = self.columns[table.name]
         return row_digests(redaction.redact(rows, table, self.policy, Exclusions(), self.hash_key), columns, self.key)
 
 
@@ -184,36 +188,46 @@ def prepare_audit(
     if until is None or not is_same_place(parent, source):
         return None
     base = plan.base or SnapshotSource(repository, without_expired(repository, parent)[0])
-    carries_hash_key = parent.hash_key is None or (hash_key is not None and hash_key.wrapped == parent.hash_key)
-    columns = _stored_alike(base, source, policy, carries_hash_key=carries_hash_key)
+    columns, whole = _stored_alike(base, source, policy, hash_key.wrapped if hash_key is not None else None)
     # Of cells of all categories: the report of a part says the sums, so who lacks one of the keys can test no guess.
     key = digest_key(b"".join(opened.of_categories[one].plaintext for one in sorted(opened.of_categories)), b"days")
-    return SourceAudit(base, until, policy, columns, hash_key.plaintext if hash_key is not None else None, key)
+    return SourceAudit(base, until, policy, columns, whole, hash_key.plaintext if hash_key is not None else None, key)
 
 
 def _stored_alike(
-    base: SnapshotSource, source: WarehouseSource, policy: Policy, *, carries_hash_key: bool
-) -> dict[str, tuple[str, ...]]:
-    """Return the columns of each table whose values are taken now as the snapshot before took them."""
-    was, columns = Policy.from_dict(base.manifest.policy), dict[str, tuple[str, ...]]()
+    base: SnapshotSource, source: WarehouseSource, policy: Policy, hash_key: WrappedKey | None
+) -> tuple[dict[str, tuple[str, ...]], tuple[str, ...]]:
+    """Return the columns of each table whose values are taken now as the snapshot before took them.
+
+    :return: these, and the tables of which it holds every row too.
+    """
+    columns, whole = dict[str, tuple[str, ...]](), list[str]()
+    try:
+        was = Policy.from_dict(base.manifest.policy)
+    except ConfigurationError as error:
+        log.warning("comparing numbers of rows with the previous snapshot only, as of its policy: %s", error)
+        was = None
     for name in base.tables():
         table = TABLES[name]
         if table.watermark is None or name not in source.tables():
             continue
-        parts = parts_of(
-            table, redaction.columns_taken(table, list(source.table(name).columns), policy), policy.categories
+        now, then = tuple(source.table(name).columns), base.manifest.tables[name].columns
+        parts = parts_of(table, redaction.columns_taken(table, list(now), policy), policy.categories)
+        if not parts:
+            # Left out from now on.
+            continue
+        both = {column for part in parts for column in part.columns} & {*base.schema(name).names}
+        columns[name] = tuple(
+            column.name
+            for column in table.known_columns
+            if was is not None
+            and column.name in both
+            and redaction.storage_rules(table, column, was, then, base.manifest.hash_key)
+            == redaction.storage_rules(table, column, policy, now, hash_key)
         )
-        taken = {column: table.column(column) for part in parts for column in part.columns}
-        then = {*base.schema(name).names}
-        if holds_all_rows(table, was) and holds_all_rows(table, policy):
-            columns[name] = tuple(
-                held
-                for held, column in taken.items()
-                if column is not None
-                and held in then
-                and redaction.is_stored_alike(table, column, was, policy, same_hash_key=carries_hash_key)
-            )
-    return columns
+        if was is not None and holds_all_rows(table, was) and holds_all_rows(table, policy):
+            whole.append(name)
+    return columns, tuple(whole)
 
 
 def compare_days(audit: SourceAudit, source: WarehouseSource, plan: Plan, point: ConsistencyPoint, days: int) -> Plan:
@@ -223,11 +237,11 @@ def compare_days(audit: SourceAudit, source: WarehouseSource, plan: Plan, point:
     :raises ParentCorrupt: the snapshot before cannot be read.
     """
     manifest = audit.base.manifest
-    for name in audit.columns:
+    for name in audit.whole:
         oldest = parse(manifest.tables[name].settled_from)
         facts = point.tables[name]
         oldest = facts.settled_from if facts.settled_rows else oldest
-        if not days or oldest is None or not manifest.tables[name].settled_rows or name not in audit.base.tables():
+        if not days or oldest is None or not manifest.tables[name].settled_rows:
             continue
         table, count = TABLES[name], (audit.until.date() - oldest.date()).days + 1
         for number in range(min(days, count)):
@@ -262,7 +276,7 @@ def compare_full(
     """
     assert plan.parent is not None  # noqa: S101 - what tables are compared with
     entries, facts = plan.parent.tables, dict[str, TableFacts]()
-    windows = {name: holds_window(ranges) for name, ranges in tables.items()}
+    windows = {name: join_windows(ranges) for name, ranges in tables.items()}
     for name, ranges in tables.items():
         found, held = join_ranges(ranges)
         differs = difference(held, found, holds_all=holds_all_rows(TABLES[name], policy))
@@ -271,13 +285,13 @@ def compare_full(
     changed = []
     consistency = plan.parent.consistency
     window_from = parse(consistency.window_from) if consistency is not None else None
-    for name, of_table in (with_emptied(facts, window_from, windows.get) if window_from else facts).items():
+    for name, of_table in (with_emptied(facts, window_from, windows.__getitem__) if window_from else facts).items():
         differs = of_table.difference or Difference()
         if differs.lost and not is_old_end(of_table, entries[name]):
             return new_epoch(plan, point, f"{name}: rows of {days_in_words(differs.lost)} are gone")
         if differs.changed:
             changed.append(f"rows of {name} of {days_in_words(differs.changed)} were changed or replaced in place")
-    for name, holds in windows.items():
-        if holds is False:
+    for name, window in windows.items():
+        if window is WindowState.LOST:
             return new_epoch(plan, point, f"{name}: rows from {window_from} on are gone or were changed")
     return plan.full("; ".join(filter(None, (plan.reason, *changed))), is_new_epoch=plan.is_new_epoch)

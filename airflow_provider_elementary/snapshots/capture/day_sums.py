@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from enum import StrEnum
 
 import numpy as np
 import pyarrow as pa
@@ -58,6 +59,16 @@ class DaySums:
             self.sums[day] = (self.sums[day] + total) % _MODULUS
 
 
+class WindowState(StrEnum):
+    """What a source still has of the rows of a window that were taken."""
+
+    NONE = "none taken"
+    HELD = "held"
+    #: The store cannot be read there, or nothing that both have identifies a row.
+    UNKNOWN = "not known"
+    LOST = "lost"
+
+
 @dataclass(frozen=True)
 class RangeSums:
     """A range of a table: what a source has of it, and what the snapshot before holds.
@@ -65,14 +76,13 @@ class RangeSums:
     :param found: what the source has.
     :param held: what the snapshot holds from the source's oldest row of the range on.
     :param before: what it holds of earlier rows of the range: gone, unless the source has none that are older.
-    :param holds_window: whether the source has all rows of the window in this range that were taken; None where none
-        was, or where they are not compared.
+    :param window: what the source has of the window in this range.
     """
 
     found: DaySums
     held: DaySums
     before: DaySums
-    holds_window: bool | None
+    window: WindowState
 
 
 def join_ranges(ranges: Iterable[RangeSums]) -> tuple[DaySums, DaySums]:
@@ -91,9 +101,10 @@ def join_ranges(ranges: Iterable[RangeSums]) -> tuple[DaySums, DaySums]:
     return found, held
 
 
-def holds_window(ranges: Iterable[RangeSums]) -> bool | None:
-    """Return whether all ranges of a table hold the window; None where none says so."""
-    return min((one.holds_window for one in ranges if one.holds_window is not None), default=None)
+def join_windows(ranges: Iterable[RangeSums]) -> WindowState:
+    """Return what a source has of a table's window; what is lost or not known of one range is so of all."""
+    found = {one.window for one in ranges}
+    return next(state for state in reversed(WindowState) if state in found or state is WindowState.NONE)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,13 @@ from airflow_provider_elementary import quoting
 from airflow_provider_elementary.elementary_schema import TABLES, Category, Table
 from airflow_provider_elementary.exceptions import ObjectNotFoundError, SnapshotConflictError, SnapshotCorruptError
 from airflow_provider_elementary.snapshots.capture.consistency import ConsistencyPoint
-from airflow_provider_elementary.snapshots.capture.day_sums import DaySums, Difference, days_in_words, difference
+from airflow_provider_elementary.snapshots.capture.day_sums import (
+    DaySums,
+    Difference,
+    WindowState,
+    days_in_words,
+    difference,
+)
 from airflow_provider_elementary.snapshots.capture.facts import TableFacts, naive, read_aggregates
 from airflow_provider_elementary.snapshots.capture.plan import Plan
 from airflow_provider_elementary.snapshots.manifest import TableEntry
@@ -65,10 +71,10 @@ def look_back(
             is_whole = holds_all_rows(TABLES[name], policy)
             tables[name] = replace(facts, difference=difference(held, found, holds_all=is_whole))
 
-    def holds_window(name: str) -> bool | None:
-        return _may_hold_window(TABLES[name], tables[name], entries[name], policy)
+    def window_of(name: str) -> WindowState:
+        return _window(TABLES[name], tables[name], entries[name], policy)
 
-    return replace(point, tables=with_emptied(tables, plan.window_from, holds_window))
+    return replace(point, tables=with_emptied(tables, plan.window_from, window_of))
 
 
 def check_history(plan: Plan, point: ConsistencyPoint) -> Plan:
@@ -236,43 +242,46 @@ def _held(
 
 
 def with_emptied(
-    tables: Mapping[str, TableFacts], window_from: datetime, holds_window: Callable[[str], bool | None]
+    tables: Mapping[str, TableFacts], window_from: datetime, window_of: Callable[[str], WindowState]
 ) -> Mapping[str, TableFacts]:
     """Return the facts with tables that have no settled rows because all of them are older than what is left.
 
     What is left are the settled rows of other tables. Where none has any, it is the window: rows of it that were taken
-    and are still there show that the tables were purged, and not made again.
+    and are still there show that the tables were purged, and not made again. A table whose own window is lost, or not
+    known, is not one of them.
 
     :param window_from: where the window begins.
-    :param holds_window: whether a table has all rows of the window that were taken; None where none was, or where they
-        are not compared.
+    :param window_of: what a table has of the rows of the window that were taken.
     """
     emptied = {
         name: facts.difference.lost[-1]
         for name, facts in tables.items()
         if facts.settled_rows == 0 and facts.difference is not None and facts.difference.lost
     }
-    held = {name: holds_window(name) for name in emptied}
+    windows = {name: window_of(name) for name in emptied}
     left_from = max(
         (
             facts.settled_from
             for facts in tables.values()
             if facts.difference == Difference() and facts.settled_from is not None
         ),
-        default=window_from if any(held.values()) else None,
+        default=window_from if WindowState.HELD in windows.values() else None,
     )
     found = dict(tables)
     for name, last in emptied.items():
-        if held[name] is False:
+        if windows[name] in (WindowState.LOST, WindowState.UNKNOWN):
             continue
-        if held[name] or left_from == window_from:
+        if windows[name] is WindowState.HELD or left_from == window_from:
             found[name] = replace(tables[name], difference=Difference(), settled_from=window_from)
         elif left_from is not None and last < left_from.date():
             found[name] = replace(tables[name], difference=Difference(), settled_from=left_from)
     return found
 
 
-def _may_hold_window(table: Table, facts: TableFacts, entry: TableEntry, policy: Policy) -> bool | None:
-    """Return whether a source has as many rows in the window as were taken of it; the capture compares them."""
+def _window(table: Table, facts: TableFacts, entry: TableEntry, policy: Policy) -> WindowState:
+    """Return what a source may have of the window by the number of its rows; the capture compares them."""
     taken = entry.rows - (entry.settled_rows or 0) - (entry.undated_rows or 0)
-    return taken <= facts.young_rows if taken and holds_all_rows(table, policy) else None
+    # Those that the policy excludes count too, and may be all there are.
+    if not taken or not holds_all_rows(table, policy):
+        return WindowState.NONE
+    return WindowState.HELD if taken <= facts.young_rows else WindowState.LOST

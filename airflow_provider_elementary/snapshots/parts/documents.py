@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 from airflow_provider_elementary.elementary_schema import Category
+from airflow_provider_elementary.snapshots.capture.day_sums import WindowState
 from airflow_provider_elementary.snapshots.manifest import FORMAT_VERSION, FileEntry, Parent, TableEntry
 from airflow_provider_elementary.storage.documents import STRICT, Base64, Codec, NaiveTime
 from airflow_provider_elementary.storage.keys import WrappedKey
@@ -162,7 +163,7 @@ class RangeEntry:
     found: DaysEntry
     held: DaysEntry
     before: DaysEntry
-    holds_window: bool | None
+    window: WindowState
 
 
 @dataclass(frozen=True)

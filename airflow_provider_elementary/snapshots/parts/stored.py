@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_elementary.elementary_schema import TABLES
 from airflow_provider_elementary.exceptions import (
+    ConfigurationError,
     KeyUnavailableError,
     SnapshotCorruptError,
     SnapshotNotFoundError,
@@ -66,7 +67,7 @@ class PlanOutdated(Exception):
 def reopen(repository: Repository, document: PlanDocument) -> Preparation:
     """Return what a plan decided, its keys opened.
 
-    :raises PlanOutdated: the snapshot that it builds upon is gone.
+    :raises PlanOutdated: the snapshot that it builds upon is gone, or another version made the plan.
     :raises KeyUnavailableError: a data key does not open here.
     """
     keys = repository.keys
@@ -75,12 +76,16 @@ def reopen(repository: Repository, document: PlanDocument) -> Preparation:
         for category, wrapped in document.keys.items()
     }
     hashes = document.hash_key
+    try:
+        policy = Policy.from_dict(document.policy)
+    except ConfigurationError as error:
+        raise PlanOutdated(f"this version cannot apply its policy: {error}") from None
     return Preparation(
         snapshot_id=document.snapshot_id,
         taken_at=datetime.fromisoformat(document.taken_at),
         run_key=document.run_key,
         options=SnapshotOptions(
-            policy=Policy.from_dict(document.policy),
+            policy=policy,
             overlap=timedelta(microseconds=document.overlap),
             commit_timeout=timedelta(microseconds=document.commit_timeout),
             # Whether the snapshot is full was decided by the plan.
@@ -123,9 +128,9 @@ def capture_number(
             audit = prepare_audit(source, repository, plan, policy, prepared.opened)
             prepared = replace(prepared, audit=audit)
         captured = capture_slices(source, repository.store, prepared, slices, part_label(number, attempt))
+        days = read_ranges(prepared.audit, source, slices) if prepared.audit is not None else {}
     except (TableReplacedError, TableUnreadableError, SourceHistoryTruncated, ParentCorrupt) as evidence:
         raise PlanOutdated(str(evidence)) from None
-    days = read_ranges(prepared.audit, source, slices) if prepared.audit is not None else {}
     listed = {file.key for file in captured.files}
     result = PartDocument(
         snapshot_id=document.snapshot_id,

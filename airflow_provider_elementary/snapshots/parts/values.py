@@ -118,13 +118,13 @@ def read_tally(entry: TallyEntry, young_from: datetime | None) -> Tally:
 def write_range(sums: RangeSums) -> RangeEntry:
     """Return what is compared of a range as it is stored."""
     found, held, before = map(_write_days, (sums.found, sums.held, sums.before))
-    return RangeEntry(found, held, before, sums.holds_window)
+    return RangeEntry(found, held, before, sums.window)
 
 
 def read_range(entry: RangeEntry) -> RangeSums:
     """Return what is compared of a range that is stored."""
     found, held, before = map(_read_days, (entry.found, entry.held, entry.before))
-    return RangeSums(found, held, before, entry.holds_window)
+    return RangeSums(found, held, before, entry.window)
 
 
 def read_exclusions(entries: Iterable[Mapping[str, Any]]) -> Exclusions:

@@ -85,11 +85,17 @@ class Policy:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Policy:
-        """Return the policy that :meth:`to_dict` gave."""
+        """Return the policy that :meth:`to_dict` gave.
+
+        :raises ConfigurationError: it is of another version, with choices that this one does not have.
+        """
         choices: dict[str, Any] = {
             name: tuple(value) if isinstance(value, list) else value for name, value in values.items()
         }
-        return cls(**choices)
+        try:
+            return cls(**choices)
+        except (TypeError, AttributeError) as error:
+            raise ConfigurationError(f"The policy has other choices than this version: {error}.") from None
 
     @classmethod
     def without_raw_values(cls, **choices: Any) -> Policy:

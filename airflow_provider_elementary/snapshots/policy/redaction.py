@@ -6,7 +6,7 @@ import hashlib
 import hmac
 import json
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import lru_cache, partial
@@ -130,13 +130,17 @@ def is_excluded(results: pa.RecordBatch, policy: Policy) -> pa.Array:
 
     :param results: rows of elementary_test_results with :data:`TESTED_TABLE_COLUMNS`.
     """
-    if not set(TESTED_TABLE_COLUMNS) <= set(results.schema.names):
+    if not _says_tested_tables(results.schema.names):
         # A result whose table is not known may be of an excluded one.
         return pc.is_null(pa.nulls(results.num_rows))
     names = [pc.utf8_lower(results[name]) for name in TESTED_TABLE_COLUMNS]
     full_name = pc.binary_join_element_wise(*names[1:], ".")
     excluded = pa.array(policy.failed_rows_excluded_tables, pa.string())
     return pc.or_(pc.is_in(names[0], excluded), pc.is_in(full_name, excluded))
+
+
+def _says_tested_tables(columns: Collection[str]) -> bool:
+    return {*TESTED_TABLE_COLUMNS} <= {*columns}
 
 
 def drop_rows(
@@ -215,18 +219,20 @@ def columns_taken(table: Table, held: Sequence[str], policy: Policy) -> list[str
     return [name for name, column in known if column is not None and not policy.drops(table, column)]
 
 
-def is_stored_alike(table: Table, column: Column, one: Policy, other: Policy, *, same_hash_key: bool) -> bool:
-    """Return whether two policies, of which both take a column, make the same of each of its values."""
-    if column.category is Category.FAILED_ROWS_SAMPLE:
-        limits = ((policy.failed_rows_per_test, policy.failed_rows_excluded_tables) for policy in (one, other))
-        if len({*limits}) > 1:
-            return False
-    rules = {
-        (policy.masks(table, column), policy.hashes(table, column), policy.hashed_keys(table, column))
-        for policy in (one, other)
-    }
-    [(_, hashes, hashed_keys), *others] = rules
-    return not others and (same_hash_key or not (hashes or hashed_keys))
+def storage_rules(
+    table: Table, column: Column, policy: Policy, held: Collection[str], hash_key: object
+) -> tuple[object, ...]:
+    """Return all that decides how values of a column are stored: where it is equal, equal values are stored alike.
+
+    :param held: the columns of the table that the source has.
+    :param hash_key: stands for the key of hashed columns.
+    """
+    hashed = (policy.hashes(table, column), policy.hashed_keys(table, column))
+    rules = (policy.masks(table, column), *hashed, hash_key if any(hashed) else None)
+    if column.category is not Category.FAILED_ROWS_SAMPLE or table.category is Category.FAILED_ROWS_SAMPLE:
+        return rules
+    excluded = policy.failed_rows_excluded_tables
+    return (*rules, policy.failed_rows_per_test, excluded, bool(excluded) and _says_tested_tables(held))
 
 
 def policy_columns(table: Table, policy: Policy) -> frozenset[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -13,15 +14,16 @@ from airflow_provider_elementary.elementary_schema import TABLES, Category
 from airflow_provider_elementary.exceptions import ConfigurationError
 from airflow_provider_elementary.snapshots.policy import Policy
 from airflow_provider_elementary.snapshots.policy.redaction import (
+    TESTED_TABLE_COLUMNS,
     Exclusions,
     FailedRowsLimit,
     count_exported,
     drop_rows,
     is_excluded,
-    is_stored_alike,
     keyed_hash,
     limit_failed_row_lists,
     redact,
+    storage_rules,
 )
 
 TAKEN_AT = datetime(2026, 11, 22)
@@ -270,6 +272,7 @@ def test_a_policy_is_read_as_it_was(policy: Policy) -> None:
         ),
         ("elementary_test_results.result_rows", {}, {"failed_rows_per_test": 1}, True, False),
         ("elementary_test_results.result_rows", {}, {"failed_rows_days": 1}, True, True),
+        ("test_result_rows.result_row", {}, {"failed_rows_per_test": 1}, True, True),
     ],
 )
 def test_values_are_stored_alike_where_the_same_rules_and_key_are_for_them(
@@ -279,4 +282,32 @@ def test_values_are_stored_alike_where_the_same_rules_and_key_are_for_them(
     column = table.column(name.split(".")[1])
 
     assert column is not None
-    assert is_stored_alike(table, column, Policy(**one), Policy(**other), same_hash_key=same_hash_key) is alike
+    one_key, other_key = b"key", b"key" if same_hash_key else b"other"
+    rules = storage_rules(table, column, Policy(**one), [], one_key)
+    assert (rules == storage_rules(table, column, Policy(**other), [], other_key)) is alike
+
+
+@pytest.mark.parametrize(
+    ("excluded", "columns", "alike"),
+    [
+        ((), [], True),
+        (("a",), [], False),
+        (("a",), TESTED_TABLE_COLUMNS[1:], False),
+        (("a",), TESTED_TABLE_COLUMNS, True),
+    ],
+)
+def test_samples_are_stored_alike_where_both_know_of_which_table_they_are(
+    excluded: tuple[str, ...], columns: Sequence[str], alike: bool
+) -> None:
+    table, policy = TABLES["elementary_test_results"], Policy(failed_rows_excluded_tables=excluded)
+    column = table.column("result_rows")
+
+    assert column is not None
+    of_all = storage_rules(table, column, policy, TESTED_TABLE_COLUMNS, None)
+    assert (storage_rules(table, column, policy, columns, None) == of_all) is alike
+
+
+@pytest.mark.parametrize("choices", [{"dropped_rows": []}, {"failed_rows_per_test": None}, {"masked_columns": [1]}])
+def test_a_policy_of_another_version_is_refused(choices: dict[str, Any]) -> None:
+    with pytest.raises(ConfigurationError):
+        Policy.from_dict(Policy().to_dict() | choices)

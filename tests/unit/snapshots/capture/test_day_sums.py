@@ -12,10 +12,11 @@ from airflow_provider_elementary.snapshots.capture.day_sums import (
     DaySums,
     Difference,
     RangeSums,
+    WindowState,
     days_in_words,
     difference,
-    holds_window,
     join_ranges,
+    join_windows,
 )
 from airflow_provider_elementary.snapshots.capture.dedup import row_digests
 
@@ -100,7 +101,7 @@ def test_ranges_are_compared_as_the_whole_table_is(now: list[tuple[int, str]], l
         was, found = ([row for row in rows if begin <= row[0] < end] for rows in (ROWS, now))
         first = min((hour for hour, _ in found), default=end)
         before = sums([row for row in was if row[0] < first]) if number or not found else DaySums()
-        ranges.append(RangeSums(sums(found), sums([row for row in was if row[0] >= first]), before, None))
+        ranges.append(RangeSums(sums(found), sums([row for row in was if row[0] >= first]), before, WindowState.NONE))
 
     whole, held = join_ranges(ranges)
 
@@ -111,12 +112,15 @@ def test_ranges_are_compared_as_the_whole_table_is(now: list[tuple[int, str]], l
 @pytest.mark.parametrize(
     ("ranges", "whole"),
     [
-        ([], None),
-        ([None, None], None),
-        ([None, True, None], True),
-        ([True, False, True], False),
-        ([None, False], False),
+        ([], WindowState.NONE),
+        ([WindowState.NONE, WindowState.NONE], WindowState.NONE),
+        ([WindowState.NONE, WindowState.HELD, WindowState.NONE], WindowState.HELD),
+        ([WindowState.HELD, WindowState.UNKNOWN], WindowState.UNKNOWN),
+        ([WindowState.UNKNOWN, WindowState.NONE], WindowState.UNKNOWN),
+        ([WindowState.UNKNOWN, WindowState.LOST, WindowState.HELD], WindowState.LOST),
     ],
 )
-def test_a_window_is_held_where_each_range_holds_its_part(ranges: list[bool | None], whole: bool | None) -> None:
-    assert holds_window(RangeSums(DaySums(), DaySums(), DaySums(), held) for held in ranges) is whole
+def test_a_window_is_held_where_each_range_that_has_some_holds_its_part(
+    ranges: list[WindowState], whole: WindowState
+) -> None:
+    assert join_windows(RangeSums(DaySums(), DaySums(), DaySums(), one) for one in ranges) is whole

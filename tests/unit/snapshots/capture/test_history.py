@@ -11,7 +11,7 @@ import pytest
 
 from airflow_provider_elementary.exceptions import SnapshotConflictError
 from airflow_provider_elementary.snapshots.capture.consistency import ConsistencyPoint
-from airflow_provider_elementary.snapshots.capture.day_sums import Difference
+from airflow_provider_elementary.snapshots.capture.day_sums import Difference, WindowState
 from airflow_provider_elementary.snapshots.capture.facts import TableFacts
 from airflow_provider_elementary.snapshots.capture.history import check_history, with_emptied
 from airflow_provider_elementary.snapshots.capture.plan import Plan
@@ -98,22 +98,28 @@ OLD_GONE = replace(GONE, difference=Difference(lost=(date(2026, 11, 5),)))
 PURGED = TableFacts(WATERMARK, 5, datetime(2026, 11, 10), difference=Difference())
 
 
+HELD, UNKNOWN, LOST = {"a": WindowState.HELD}, {"b": WindowState.UNKNOWN}, {"b": WindowState.LOST}
+
+
 @pytest.mark.parametrize(
-    ("tables", "held", "left_from"),
+    ("tables", "windows", "left_from"),
     [
         # Nothing shows that the tables were not made again.
-        ({"a": GONE, "b": OLD_GONE}, "", {}),
-        # The window of one table shows it of all.
-        ({"a": GONE, "b": OLD_GONE}, "a", {"a": WINDOW, "b": WINDOW}),
+        ({"a": GONE, "b": OLD_GONE}, {}, {}),
+        # The window of one table shows it of all of which none was taken.
+        ({"a": GONE, "b": OLD_GONE}, HELD, {"a": WINDOW, "b": WINDOW}),
+        ({"a": GONE, "b": OLD_GONE}, HELD | UNKNOWN, {"a": WINDOW}),
+        ({"a": GONE, "b": OLD_GONE}, HELD | LOST, {"a": WINDOW}),
         # Where another table has older rows than those that are gone, a table has to show it itself.
-        ({"a": GONE, "b": OLD_GONE, "c": PURGED}, "", {"b": PURGED.settled_from}),
-        ({"a": GONE, "b": OLD_GONE, "c": PURGED}, "a", {"a": WINDOW, "b": PURGED.settled_from}),
+        ({"a": GONE, "b": OLD_GONE, "c": PURGED}, {}, {"b": PURGED.settled_from}),
+        ({"a": GONE, "b": OLD_GONE, "c": PURGED}, UNKNOWN, {}),
+        ({"a": GONE, "b": OLD_GONE, "c": PURGED}, HELD, {"a": WINDOW, "b": PURGED.settled_from}),
     ],
 )
 def test_the_window_shows_that_tables_without_other_rows_were_purged(
-    tables: dict[str, TableFacts], held: str, left_from: dict[str, datetime]
+    tables: dict[str, TableFacts], windows: dict[str, WindowState], left_from: dict[str, datetime]
 ) -> None:
-    found = with_emptied(tables, WINDOW, lambda name: name in held or None)
+    found = with_emptied(tables, WINDOW, lambda name: windows.get(name, WindowState.NONE))
 
     assert found == {
         name: replace(facts, difference=Difference(), settled_from=left_from[name]) if name in left_from else facts
