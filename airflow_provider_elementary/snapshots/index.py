@@ -24,7 +24,7 @@ from airflow_provider_elementary.snapshots.numbers import LOOKS
 from airflow_provider_elementary.storage.documents import STRICT, Codec, NaiveTime
 from airflow_provider_elementary.storage.genesis import Role
 from airflow_provider_elementary.storage.layout import INDEX, MANIFESTS, index_key, manifest_key, numbered
-from airflow_provider_elementary.storage.parallel import READERS, Threads
+from airflow_provider_elementary.storage.parallel import in_parallel
 from airflow_provider_elementary.storage.records.claim import claim
 from airflow_provider_elementary.storage.signed_documents import Signed
 
@@ -313,5 +313,4 @@ def _write_page(repository: Repository, width: int, place: int) -> None:
 def _side_by_side(work: Callable[[A], B], items: Sequence[A]) -> list[B]:
     if len(items) < 2:
         return [work(item) for item in items]
-    with Threads(READERS) as threads:
-        return list(threads.map(work, items))
+    return list(in_parallel(work, items))

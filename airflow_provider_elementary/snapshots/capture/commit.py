@@ -170,15 +170,25 @@ def require_writer(repository: Repository, head: Signed[ManifestDocument] | None
 
     :param head: the newest manifest; None in an empty store.
     :raises StoreRefusedError: of two writers that create one object, both would win; or this machine's clock is wrong.
+    :raises ElementaryError: as :func:`require_signer`.
+    """
+    require_signer(repository, head)
+    if head is None:
+        # The store may have been copied to another server since it was created.
+        require_one_winner(repository.store)
+
+
+def require_signer(repository: Repository, head: Signed[ManifestDocument] | None) -> None:
+    """Raise where manifests cannot be signed here.
+
+    :param head: the newest manifest; None in an empty store.
+    :raises StoreRefusedError: this machine's clock is wrong.
     :raises ConfigurationError: no signer or no store id is named, or its key may not sign in this store.
     :raises KeyUnavailableError: the signing key is refused.
     """
     require_clock(repository.store)
     number = head.document.sequence + 1 if head else 1
     repository.documents.encode("probe", _PROBE, Parent(number, ""), Role.STORE, number=number)
-    if head is None:
-        # The store may have been copied to another server since it was created.
-        require_one_winner(repository.store)
 
 
 def require_clock(store: Store) -> None:
