@@ -21,7 +21,7 @@ SOME_KEYS = LocalKeys({one: key for one, key in LocalKeys.generate().items() if 
 @pytest.mark.parametrize(
     ("named", "message"), [({"store_id": STORE_ID}, "No signing key"), ({"signing": SIGNER}, "No store_id")]
 )
-def test_who_may_not_sign_is_told_so_before_anything_is_read(
+def test_who_may_not_sign_is_refused_before_anything_is_read(
     keys: LocalKeys | None, named: dict[str, Any], message: str, is_empty: bool, sync: Sync, monkeypatch: Any
 ) -> None:
     assert sync.repository.store_id == STORE_ID

@@ -50,6 +50,7 @@ from airflow_provider_elementary.snapshots.manifest import Manifest
 from airflow_provider_elementary.snapshots.manifest_document import ManifestDocument
 from airflow_provider_elementary.snapshots.policy import Policy
 from airflow_provider_elementary.source import read_all
+from airflow_provider_elementary.storage.layout import manifest_key
 from airflow_provider_elementary.storage.object_store.probe import require_one_winner
 from airflow_provider_elementary.timeouts import CLOSE_SECONDS, in_background
 from airflow_provider_elementary.times import utc_now
@@ -60,6 +61,7 @@ from airflow_provider_elementary.warehouses.watermarks import WatermarkType
 
 if TYPE_CHECKING:
     from airflow_provider_elementary.snapshots.chain import Anchor
+    from airflow_provider_elementary.snapshots.manifest_document import ManifestDocument
     from airflow_provider_elementary.snapshots.repository import Repository
     from airflow_provider_elementary.storage.signed_documents import Signed
 
@@ -121,11 +123,15 @@ def write_snapshot(
         )
     policy = policy or Policy()
     taken_at = utc_now().replace(microsecond=0)
-    run_key = run_key or new_id(taken_at)
+    if anchor is not None:
+        # The newest snapshot is among the names from it on.
+        repository.listed_after = manifest_key(anchor.sequence - 1)
     repository.open_clients()
-    look = in_background("look-at-store", _look, repository, run_key, captured_categories(source, policy), run_after)
+    of_run = (repository, run_key, captured_categories(source, policy), run_after)
+    look = in_background("look-at-store", _look, *of_run)
     is_tried: Future[None] | None = None
     options = SnapshotOptions(policy, overlap, commit_timeout, timedelta(days=full_every_days), rows_read, audit_days)
+    run_key = run_key or new_id(taken_at)
     lost = 0
     while lost < _ATTEMPTS:
         try:
@@ -141,13 +147,15 @@ def write_snapshot(
                 # The store may have been copied to another server since it was created.
                 is_tried = in_background("try-store", require_one_winner, repository.store)
             _advise_indexes(source)
-            written = _capture(source, repository, options, taken_at, run_key, anchor, open_source, changes, is_tried)
+            how = (source, repository, options, taken_at, run_key, anchor, head, open_source, changes, is_tried)
+            written = _capture(*how)
             manifest = replace(written.manifest, access=access)
             if (committed := commit(repository, manifest, written.plan)) is not None:
                 require_no_damage(repository, committed, written.plan.damage)
                 return committed
             lost += 1
             log.info("commit conflict in %s; retrying on top of the new snapshot", repository.uri)
+            look = in_background("look-at-store", _look, *of_run)
         except TableUnreadableError as unreadable:
             log.warning("%s; starting again: %s", source.give_way(unreadable), unreadable.reason)
         except TableReplacedError as error:
@@ -161,10 +169,13 @@ def write_snapshot(
     )
 
 
-def _look(repository: Repository, run_key: str, categories: Collection[Category], run_after: datetime | None) -> _Found:
+def _look(
+    repository: Repository, run_key: str | None, categories: Collection[Category], run_after: datetime | None
+) -> _Found:
     """Return the newest manifest of the store, and the snapshot that an earlier attempt of the run committed."""
     head = find_head(repository)
-    return head, committed_for(repository, run_key, categories, run_after, head)
+    # A run without a name has no earlier attempt.
+    return head, committed_for(repository, run_key, categories, run_after, head) if run_key else None
 
 
 def _hold_unless_committed(source: WarehouseSource, look: Future[_Found]) -> Mapping[str, TableChanges]:
@@ -200,12 +211,13 @@ def _capture(
     taken_at: datetime,
     run_key: str,
     anchor: Anchor | None,
+    head: Signed[ManifestDocument] | None,
     open_source: OpenSource | None,
     changes: Mapping[str, TableChanges],
     is_tried: Future[None] | None,
 ) -> _Written:
     """Write the files of a snapshot, of a full one where the source turns out not to continue its parent."""
-    plan = plan_snapshot(source, repository, options, taken_at, anchor)
+    plan = plan_snapshot(source, repository, options, taken_at, anchor, head)
     capture = partial(
         _capture_as_planned, source, repository, options, taken_at, run_key, open_source, changes, is_tried
     )

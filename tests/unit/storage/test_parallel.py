@@ -17,7 +17,7 @@ class EndedError(BaseException):
     """What ends a task, as Airflow's time-out does."""
 
 
-def test_no_more_threads_than_asked_for_are_begun_and_one_that_is_free_is_taken_again() -> None:
+def test_a_bounded_number_of_threads_is_begun_and_a_free_one_taken_again() -> None:
     names: list[str] = []
 
     def work(number: int) -> int:
