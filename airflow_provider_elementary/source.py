@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import datetime
 from itertools import chain
 from typing import Protocol
@@ -70,6 +70,15 @@ def adapter_of(source: Source) -> str | None:
     """
     adapter: str | None = getattr(source, "adapter", None)
     return adapter
+
+
+def reading(source: Source, tables: Iterable[tuple[str, Iterable[str]]]) -> AbstractContextManager[None]:
+    """Let a source fetch ahead what is read of tables next, in their order, where it can; each is read whole.
+
+    :param tables: each with the columns that are read.
+    """
+    ahead = getattr(source, "reading", None)
+    return ahead(tables) if ahead is not None else nullcontext()
 
 
 def catalog_table(name: str) -> Table:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
-from itertools import chain
 from typing import TypeVar
 
 import pyarrow as pa
@@ -14,12 +13,12 @@ import pyarrow.compute as pc
 from airflow_provider_elementary.arrow_values import is_one_of
 from airflow_provider_elementary.duckdb_sandbox import bounded_connection
 from airflow_provider_elementary.exceptions import ConfigurationError, ElementaryError, StoreError, UnknownTableError
-from airflow_provider_elementary.metrics.computed import ComputedMetrics
+from airflow_provider_elementary.metrics.computed import ComputedMetrics, columns_needed
 from airflow_provider_elementary.metrics.deduplicate import newest_of_each_id
 from airflow_provider_elementary.metrics.definitions import METRICS_SCHEMA, Definition
 from airflow_provider_elementary.metrics.health_score import HEALTH_WEIGHTS
 from airflow_provider_elementary.metrics.registry import DEFINITIONS, names_of
-from airflow_provider_elementary.source import Source, reader_of
+from airflow_provider_elementary.source import Source, reader_of, reading
 from airflow_provider_elementary.times import utc_now
 from airflow_provider_elementary.words import plural
 
@@ -47,10 +46,18 @@ def compute_metrics(source: Source, *, health_weights: Mapping[str, float] | Non
     :raises ConfigurationError: a weight is of no known quality dimension, or negative.
     """
     weights = health_weights_of(health_weights or {})
-    parts = [_computed(source, possible_definitions(source), weights)]
-    if holds_collected(source):
-        parts.insert(0, _collected(source))
-    return reader_of(METRICS_SCHEMA, without_future(chain.from_iterable(parts)))
+    definitions, collected = possible_definitions(source), holds_collected(source)
+    return reader_of(METRICS_SCHEMA, without_future(_metrics(source, definitions, weights, collected=collected)))
+
+
+def _metrics(
+    source: Source, definitions: list[Definition], weights: pa.Table, *, collected: bool
+) -> Iterator[pa.RecordBatch]:
+    of_collected = [(COLLECTED_TABLE, COLLECTED_SCHEMA.names)] if collected else []
+    with reading(source, [*of_collected, *columns_needed(definitions).items()]):
+        if collected:
+            yield from _collected(source)
+        yield from _computed(source, definitions, weights)
 
 
 def possible_definitions(source: Source) -> list[Definition]:

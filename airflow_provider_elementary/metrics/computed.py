@@ -84,7 +84,7 @@ class ComputedMetrics:
         :param whole: the source, from which tables that are replaced in place are read.
         :param new: the source with the new rows of the other tables.
         """
-        for table, columns in _columns_of(self._definitions).items():
+        for table, columns in columns_needed(self._definitions).items():
             self._create(table, arrow_schema(TABLES[table], columns))
             _load(self._engine, whole if TABLES[table].watermark is None else new, table, columns)
         happened = {(table, time) for fact in self.facts for table, time in fact.happened.items()}
@@ -195,7 +195,7 @@ def later(day: date, days: int) -> date:
     return date.fromordinal(min(max(day.toordinal() + days, 1), date.max.toordinal()))
 
 
-def _columns_of(definitions: Sequence[Definition]) -> dict[str, list[str]]:
+def columns_needed(definitions: Sequence[Definition]) -> dict[str, list[str]]:
     """Return the columns to read of each table, each once however many metrics use it."""
     wanted: dict[str, set[str]] = {}
     for definition in definitions:

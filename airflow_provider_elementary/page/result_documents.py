@@ -103,13 +103,12 @@ class ResultDocuments:
         return _kept(self._documents, name, partial(self._find, name.key))
 
     def _newest_attempts(self, kind: ResultKind, read: Callable[[StoredObject], T | None]) -> list[T]:
-        from airflow_provider_elementary.storage.parallel import READERS, Threads
+        from airflow_provider_elementary.storage.parallel import in_parallel
 
         newest: dict[tuple[str, str], T] = {}
-        with Threads(READERS) as threads:
-            for result in filter(None, threads.map(read, self.names(kind))):
-                # Of several attempts of a run, the newest is listed first.
-                newest.setdefault((result.series, result.run_key), result)
+        for result in filter(None, in_parallel(read, self.names(kind))):
+            # Of several attempts of a run, the newest is listed first.
+            newest.setdefault((result.series, result.run_key), result)
         return sorted(newest.values(), key=lambda result: result.created_at, reverse=True)
 
     def _find(self, key: str) -> Result | None:

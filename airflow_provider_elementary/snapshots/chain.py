@@ -15,7 +15,8 @@ from airflow_provider_elementary.exceptions import (
     StoreRefusedError,
     UnprovedError,
 )
-from airflow_provider_elementary.snapshots.index import Row, newest_page, read_index_rows
+from airflow_provider_elementary.snapshots.index import LISTED, newest_page, read_index_rows
+from airflow_provider_elementary.snapshots.index_page import Row
 from airflow_provider_elementary.snapshots.lookup import find_head
 from airflow_provider_elementary.snapshots.manifest import Parent
 from airflow_provider_elementary.snapshots.numbers import runs
@@ -81,6 +82,7 @@ class Chain:
     :param findings: what is not proved in the place of a manifest or record.
     :param notes: what others put beside them; it is passed over.
     :param indexed: the last snapshot of the newest page of the index: there was one, whatever is left of it.
+    :param named_record: the prune record that the newest manifest names.
     """
 
     links: Mapping[int, Row]
@@ -88,6 +90,7 @@ class Chain:
     findings: Sequence[ChainFinding] = ()
     notes: tuple[str, ...] = ()
     indexed: Row | None = None
+    named_record: Parent | None = None
 
     @property
     def snapshots(self) -> list[Row]:
@@ -118,7 +121,7 @@ def read_chain(repository: Repository, *, each: bool = False) -> Chain:
     notes = [f"{name}: not part of a store, ignored" for name in unexpected]
     head = find_head(repository, list(numbers))
     last = head.document.sequence if head is not None else 0
-    links, errors = read_index_rows(repository, numbers, last, each=each)
+    links, errors = read_index_rows(repository, numbers, last, () if each else LISTED)
     records = list(read_records(repository))
     pruned = tombstones(records)
     for sequence, error in errors.items():
@@ -146,7 +149,8 @@ def read_chain(repository: Repository, *, each: bool = False) -> Chain:
         elif number > newest:
             notes.append(f"{name}: no key of the store signed it, ignored")
     notes += [f"{name}: not part of a store, ignored" for name in unexpected]
-    return Chain(links, records, findings, tuple(notes), indexed)
+    named = head.document.prune_record if head is not None else None
+    return Chain(links, records, findings, tuple(notes), indexed, named)
 
 
 def _is_beyond(chain: Chain, finding: ChainFinding) -> bool:
@@ -327,8 +331,7 @@ def _check_records(records: Sequence[Signed[PruneRecord]]) -> list[ChainFinding]
 
 def _check_newest_record(chain: Chain) -> list[ChainFinding]:
     """Check that the prune record is there which the newest manifest names."""
-    named = chain.head.prune_record if chain.head else None
-    if named is None:
+    if (named := chain.named_record) is None:
         return []
     found = {stored.document.sequence: stored.sha256 for stored in chain.records}
     if (own := found.get(named.sequence)) == named.sha256:

@@ -110,7 +110,9 @@ def _record_in_time(
 
     try:
         # Opened in this thread: Airflow resolves connections only in the thread of the task.
-        thread = threading.Thread(target=work, args=(open_repository(),), name="failed sync", daemon=True)
+        repository = open_repository()
+        repository.open_clients()
+        thread = threading.Thread(target=work, args=(repository,), name="failed sync", daemon=True)
     except Exception as raised:
         refused.append(raised)
     else:

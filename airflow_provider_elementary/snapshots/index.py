@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
-from airflow_provider_elementary.elementary_schema import Category
 from airflow_provider_elementary.exceptions import (
     ElementaryError,
     KeyUnavailableError,
@@ -18,15 +16,12 @@ from airflow_provider_elementary.exceptions import (
     SnapshotNotFoundError,
     StoreRefusedError,
 )
-from airflow_provider_elementary.snapshots.manifest import FORMAT_VERSION, Kind, Parent
-from airflow_provider_elementary.snapshots.manifest_document import ManifestDocument
+from airflow_provider_elementary.snapshots.index_page import PAGE, IndexPage, Row
 from airflow_provider_elementary.snapshots.numbers import LOOKS
-from airflow_provider_elementary.storage.documents import STRICT, Codec, NaiveTime
 from airflow_provider_elementary.storage.genesis import Role
 from airflow_provider_elementary.storage.layout import INDEX, MANIFESTS, index_key, manifest_key, numbered
-from airflow_provider_elementary.storage.parallel import READERS, Threads
+from airflow_provider_elementary.storage.parallel import in_parallel
 from airflow_provider_elementary.storage.records.claim import claim
-from airflow_provider_elementary.storage.signed_documents import Signed
 
 if TYPE_CHECKING:
     from airflow_provider_elementary.snapshots.repository import Repository
@@ -36,77 +31,31 @@ B = TypeVar("B")
 
 log = logging.getLogger(__name__)
 
-#: Snapshots a page; a page of the second width is made of pages of the first.
-NARROW, WIDE = 16, 256
+#: Snapshots a page, and how many snapshots after its last one it is written: no commit writes two. A page is made of
+#: four of the next width, and the narrowest are made of manifests.
+LEVELS = ((1024, 5), (256, 3), (64, 2), (16, 1), (4, 0))
+#: By which pages the whole chain is listed, and by which a snapshot is searched.
+LISTED, SEARCHED = LEVELS[:4], LEVELS[1:4]
+WIDE, NARROW = 256, 16
+#: What a commit asks to write a page: for what it is made of, and to put it.
+_PAGE_REQUESTS = 5
 
 
-@dataclass(frozen=True)
-class Row:
-    """What a page says of a snapshot; see :class:`~.manifest_document.ManifestDocument` for the fields.
-
-    :param sha256: of the manifest.
-    """
-
-    sequence: int
-    sha256: str
-    snapshot_id: str
-    kind: Kind
-    created_at: NaiveTime
-    epoch: int
-    parent: Parent | None
-    base: int
-    lost_until: int | None
-    prune_record: Parent | None
-    categories: tuple[Category, ...]
-    files: int
-    rows: int
-    size: int
-
-    @property
-    def taken_at(self) -> datetime:
-        """When it was taken, with its zone."""
-        return datetime.fromisoformat(self.created_at).replace(tzinfo=UTC)
-
-    @classmethod
-    def of(cls, found: Signed[ManifestDocument]) -> Row:
-        """Return the row of a manifest."""
-        document = found.document
-        return cls(
-            sequence=document.sequence,
-            sha256=found.sha256,
-            snapshot_id=document.snapshot_id,
-            kind=document.kind,
-            created_at=document.created_at,
-            epoch=document.epoch,
-            parent=document.parent,
-            base=document.base,
-            lost_until=document.lost_until,
-            prune_record=document.prune_record,
-            categories=document.categories,
-            files=document.files,
-            rows=document.rows,
-            size=document.size,
-        )
-
-
-@dataclass(frozen=True)
-class IndexPage:
-    """The snapshots of a range of numbers, oldest first; those that were gone when it was written are not in it."""
-
-    rows: tuple[Row, ...]
-    format_version: int = FORMAT_VERSION
-
-    __pydantic_config__ = STRICT
-
-
-PAGE = Codec(IndexPage, "page of the index", "Remove it: the numbers are then read one by one.", FORMAT_VERSION)
-
-
-def pages_of(newest: int) -> list[tuple[int, int]]:
+def pages_of(newest: int, levels: Sequence[tuple[int, int]] = LISTED) -> list[tuple[int, int]]:
     """Return the widths and places of the pages that cover the numbers up to the newest, as far as pages do."""
-    wide, rest = divmod(newest, WIDE)
-    narrow = wide * WIDE // NARROW
-    return [(WIDE, place) for place in range(wide)] + [(NARROW, narrow + place) for place in range(rest // NARROW)]
+    found: list[tuple[int, int]] = []
+    end = 0
+    for width, later in levels:
+        last = max(end, (newest - later) // width * width)
+        found += [(width, place) for place in range(end // width, last // width)]
+        end = last
+    return found
+
+
+def _parts_of(width: int, place: int) -> list[tuple[int, int]]:
+    """Return the pages of which a page is made; none for one that is made of manifests."""
+    part = next((narrower for narrower, _ in LEVELS if narrower < width), None)
+    return [(part, place * width // part + each) for each in range(width // part)] if part is not None else []
 
 
 def numbers_of(width: int, place: int) -> range:
@@ -122,37 +71,47 @@ def read_page(repository: Repository, width: int, place: int) -> Sequence[Row] |
     with suppress(SnapshotCorruptError, StoreRefusedError, KeyUnavailableError):
         number = numbers_of(width, place)[-1]
         if (found := repository.documents.read(name, PAGE, Role.STORE, number=number)) is not None:
-            repository.pages[name] = found.document.rows
-            return found.document.rows
+            repository.pages[name] = found.document.each
+            return found.document.each
     return None
 
 
-def read_pages(repository: Repository, numbers: Iterable[int], newest: int) -> list[Sequence[Row] | None]:
-    """Return the rows of the pages that cover numbers up to the newest, as far as pages do."""
-    wanted = set(numbers)
-    covering = [page for page in pages_of(newest) if not wanted.isdisjoint(numbers_of(*page))]
-    return _side_by_side(lambda page: read_page(repository, *page), covering)
+def read_pages(
+    repository: Repository, numbers: Iterable[int], pages: Iterable[tuple[int, int]]
+) -> tuple[list[Sequence[Row]], set[int]]:
+    """Return the rows of the pages that cover numbers, and those of the numbers that no page covers.
+
+    :param pages: those that are read; in place of one that is missing, those of which it is made.
+    """
+    left = set(numbers)
+    found: list[Sequence[Row]] = []
+    covering = list(pages)
+    while covering := [page for page in covering if not left.isdisjoint(numbers_of(*page))]:
+        missing = []
+        for page, rows in zip(
+            covering, _side_by_side(lambda page: read_page(repository, *page), covering), strict=True
+        ):
+            if rows is None:
+                missing += _parts_of(*page)
+            else:
+                found.append(rows)
+                left.difference_update(numbers_of(*page))
+        covering = missing
+    return found, left
 
 
 def read_index_rows(
-    repository: Repository, numbers: Iterable[int], newest: int, *, each: bool = False
+    repository: Repository, numbers: Iterable[int], newest: int, levels: Sequence[tuple[int, int]] = LISTED
 ) -> tuple[dict[int, Row], dict[int, ElementaryError]]:
     """Return what is known of the snapshots of these numbers, and which of them cannot be read.
 
     :param numbers: those that were found below ``manifests/``.
     :param newest: the newest that is proved; later ones are left out.
-    :param each: read every manifest, not pages.
+    :param levels: of the pages that are read; none to read every manifest.
     """
     wanted = {number for number in numbers if number <= newest}
-    rows: dict[int, Row] = {}
-    if not each:
-        pages = read_pages(repository, wanted, newest)
-        rows = {row.sequence: row for page in pages for row in page or () if row.sequence in wanted}
-        if (head := rows.get(newest)) is not None and head.sha256 != repository.read_signed(newest).sha256:
-            # The page is of a newest snapshot that was removed, and another one has its number now.
-            width = NARROW if newest % WIDE else WIDE
-            stale = numbers_of(width, (newest - 1) // width)
-            rows = {number: row for number, row in rows.items() if number not in stale}
+    pages, _ = read_pages(repository, wanted, pages_of(newest, levels))
+    rows = {row.sequence: row for page in pages for row in page if row.sequence in wanted}
     errors: dict[int, ElementaryError] = {}
 
     def read(number: int) -> None:
@@ -172,19 +131,36 @@ def numbers_at_the_end(repository: Repository) -> list[int]:
     So a store of any length is opened by one listing of a few hundred names, also where that one is the newest.
     """
     if repository.listed_after is None:
-        pages = list(numbered(repository.store, f"{INDEX}{WIDE}/")[0])
+        pages = _places(repository, WIDE)
         repository.listed_after = manifest_key(numbers_of(WIDE, pages[-1])[-1] - 1) if pages else ""
     return list(numbered(repository.store, MANIFESTS, repository.listed_after)[0])
 
 
-def newest_page(repository: Repository) -> Row | None:
-    """Return the last row of the newest page that is proved: a snapshot that there was, whatever is left of it."""
-    pages, others = numbered(repository.store, f"{INDEX}{NARROW}/")
-    for place in sorted(pages, reverse=True)[:LOOKS]:
+def newest_row(repository: Repository, number: int) -> Row | None:
+    """Return the last row of the newest page that is proved and goes beyond a number; None where none does.
+
+    There was such a snapshot, whatever is left of it.
+    """
+    for place in _places(repository, NARROW, number // NARROW)[: -LOOKS - 1 : -1]:
         if rows := read_page(repository, NARROW, place):
             return rows[-1]
+    return None
+
+
+def newest_page(repository: Repository) -> Row | None:
+    """Return the last row of the newest page that is proved: a snapshot that there was, whatever is left of it."""
+    for place in _places(repository, WIDE)[: -LOOKS - 1 : -1]:
+        if rows := read_page(repository, WIDE, place):
+            return newest_row(repository, numbers_of(WIDE, place)[-1]) or rows[-1]
+    return newest_row(repository, 0)
+
+
+def _places(repository: Repository, width: int, first: int = 0) -> list[int]:
+    """Return the places of the pages of a width from one on, in order; anybody can put one there."""
+    after = index_key(width, first - 1) if first else ""
+    places, others = numbered(repository.store, f"{INDEX}{width}/", after)
     # The first page has the place 0, which is no number.
-    return (read_page(repository, NARROW, 0) or (None,))[-1] if index_key(NARROW, 0) in others else None
+    return [0] * (index_key(width, 0) in others) + list(places)
 
 
 def candidates(
@@ -217,9 +193,7 @@ def read_pages_ahead(repository: Repository, moment: datetime | None, wait: Call
     """
     if moment is None:
         return
-    pages, others = numbered(repository.store, f"{INDEX}{WIDE}/")
-    # The first page has the place 0, which is no number.
-    wide = max(pages) + 1 if pages else int(index_key(WIDE, 0) in others)
+    wide = max(_places(repository, WIDE), default=-1) + 1
     wait()
     if wide:
         works: list[Callable[[], object]] = [
@@ -258,60 +232,52 @@ def _between(repository: Repository, moment: datetime, low: int, high: int) -> i
     return min(high, max(low + 1, low + int(share * (high - low))))
 
 
-def write_pages(repository: Repository, number: int) -> None:
-    """Write the pages that a snapshot fills, and earlier ones that are missing beside them."""
-    if number % NARROW:
-        return
-    *earlier, own = range((number - 1) // WIDE * WIDE // NARROW, number // NARROW)
-    if number % WIDE == 0:
-        # The wide page is made of them, so each has to be proved.
-        missing = [place for place in earlier if read_page(repository, NARROW, place) is None]
-    elif earlier:
-        before = index_key(NARROW, earlier[0] - 1) if earlier[0] else ""
-        there = {found.key for found in repository.store.list(f"{INDEX}{NARROW}/", before)}
-        missing = [place for place in earlier if index_key(NARROW, place) not in there]
-    else:
-        missing = []
-    for place in (*missing, own):
-        _write_page(repository, NARROW, place)
-    if number % WIDE == 0:
-        _write_page(repository, WIDE, number // WIDE - 1)
+def write_page(repository: Repository, number: int) -> None:
+    """Write the page that is due with a snapshot, if any is."""
+    if (page := _page_due(number)) is not None:
+        _write_page(repository, *page)
 
 
-def requests_of_pages(repository: Repository, number: int) -> int:
-    """Return how many requests :func:`write_pages` makes at most, where no earlier page is missing."""
-    if number % NARROW:
-        return 0
-    unread = sum(earlier not in repository.read for earlier in range(number - NARROW + 1, number))
-    # The manifests, the names of pages and the page; or in place of the names, the pages, and the wide one.
-    return unread + 2 if number % WIDE else unread + 2 + WIDE // NARROW
+def requests_of_page(number: int) -> int:
+    """Return how many requests :func:`write_page` makes at most, where no earlier page is missing."""
+    return _PAGE_REQUESTS if _page_due(number) is not None else 0
+
+
+def _page_due(number: int) -> tuple[int, int] | None:
+    return next(
+        ((width, number // width - 1) for width, later in LEVELS if number >= width and number % width == later), None
+    )
 
 
 def write_missing_pages(repository: Repository, newest: int) -> int:
-    """Write the pages up to a number that are not there, and return how many."""
-    there = {found.key for found in repository.store.list(INDEX)}
-    wanted = [(width, place) for width in (NARROW, WIDE) for place in range(newest // width)]
-    missing = [page for page in wanted if index_key(*page) not in there]
-    for width, place in missing:
-        _write_page(repository, width, place)
-    return len(missing)
+    """Write the pages up to a number that are not there, and return how many.
+
+    Narrower ones than those that cover the numbers are not looked for.
+    """
+    written = 0
+    covered = 0
+    for width, later in LISTED:
+        there = set(_places(repository, width, covered // width))
+        last = max(covered, (newest - later) // width * width)
+        for place in range(covered // width, last // width):
+            if place not in there:
+                _write_page(repository, width, place)
+                written += 1
+        covered = last
+    return written
 
 
 def _write_page(repository: Repository, width: int, place: int) -> None:
     numbers = numbers_of(width, place)
-    known: Mapping[int, Row] = {}
-    if width == WIDE:
-        narrow = [read_page(repository, NARROW, numbers[0] // NARROW + part) or () for part in range(WIDE // NARROW)]
-        known = {row.sequence: row for rows in narrow for row in rows}
-    else:
-        known, _ = read_index_rows(repository, numbers, numbers[-1], each=True)
-    page = IndexPage(tuple(row for _, row in sorted(known.items())))
+    pages, left = read_pages(repository, numbers, _parts_of(width, place))
+    known = {row.sequence: row for page in pages for row in page}
+    known |= read_index_rows(repository, left, numbers[-1], ())[0]
+    page = IndexPage.of([row for _, row in sorted(known.items())])
     if claim(repository.documents, index_key(width, place), PAGE, page, Role.STORE, number=numbers[-1]) is not None:
-        log.info("wrote a page of %s snapshots up to number %s", len(page.rows), numbers[-1])
+        log.info("wrote a page of %s snapshots up to number %s", len(known), numbers[-1])
 
 
 def _side_by_side(work: Callable[[A], B], items: Sequence[A]) -> list[B]:
     if len(items) < 2:
         return [work(item) for item in items]
-    with Threads(READERS) as threads:
-        return list(threads.map(work, items))
+    return list(in_parallel(work, items))

@@ -1,13 +1,13 @@
-"""Decides to which earlier list the list of a snapshot adds."""
+"""Decides to which earlier lists the list of a snapshot adds."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from typing import Protocol, TypeVar
 
-#: Every N snapshots after the base, a list repeats what those between it and an earlier one added. In a store that is
-#: compacted, the next base comes before the second such list.
-_STEPS = (48, 8)
+#: To how many earlier lists a list adds at most: a reader asks for each.
+MOST = 5
 
 
 class Listed(Protocol):
@@ -22,23 +22,26 @@ class Listed(Protocol):
 F = TypeVar("F", bound=Listed)
 
 
-def since(number: int, base: int) -> int:
-    """Return the number of the snapshot to whose list a snapshot adds; the base adds to none, which is 0.
+def lists_to_add_to(before: Sequence[tuple[int, int]], new: int) -> tuple[int, ...]:
+    """Return the numbers of the manifests to whose lists a snapshot adds, oldest first; it repeats the others.
 
-    :param base: the last full snapshot or compaction up to it, or it itself.
+    Where there are too many, it repeats the newest that together are no larger than itself: so each file is repeated
+    a few times, however long no full list is written.
+
+    :param before: the manifests of whose lists that of the snapshot before consists, oldest first, and how many files
+        each names.
+    :param new: how many files it names that the snapshot before does not.
     """
-    distance = number - base
-    if not distance:
-        return 0
-    return number - next((step for step in _STEPS if distance % step == 0), 1)
+    left = list(before)
+    while len(left) > MOST or (len(before) > MOST and len(left) > 1 and left[-1][1] <= new):
+        new += left.pop()[1]
+    return tuple(number for number, _ in left)
 
 
-def path(number: int, base: int) -> list[int]:
-    """Return the numbers of the snapshots of whose lists that of a snapshot consists, oldest first."""
-    found = [number]
-    while found[-1] > base:
-        found.append(since(found[-1], base))
-    return found[::-1]
+def are_earlier(lists: Sequence[int], number: int) -> bool:
+    """Return whether the lists of a snapshot are those of a few earlier ones, oldest first."""
+    ends = [0, *lists, number]
+    return len(lists) <= MOST and all(one < other for one, other in pairwise(ends))
 
 
 def merge(parts: Iterable[tuple[Sequence[F], Sequence[str]]]) -> list[F]:

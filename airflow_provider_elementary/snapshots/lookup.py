@@ -19,15 +19,17 @@ from airflow_provider_elementary.exceptions import (
 )
 from airflow_provider_elementary.snapshots.index import (
     NARROW,
-    Row,
+    SEARCHED,
     candidates,
     newest_page,
     numbers_at_the_end,
+    pages_of,
     read_index_rows,
     read_pages,
     read_pages_ahead,
 )
-from airflow_provider_elementary.snapshots.lists import merge, path, since
+from airflow_provider_elementary.snapshots.index_page import Row
+from airflow_provider_elementary.snapshots.lists import merge
 from airflow_provider_elementary.snapshots.manifest import FileEntry, Manifest
 from airflow_provider_elementary.snapshots.manifest_document import (
     GENERATION,
@@ -177,21 +179,12 @@ def resolve_manifest(repository: Repository, found: Signed[ManifestDocument]) ->
     :raises SnapshotCorruptError: its generation, or a manifest that its list adds to, is missing or not proved.
     """
     document = found.document
-    numbers = path(document.sequence, document.base)
     with Threads(1) as threads:
-        ahead = threads.submit(_read_ahead, repository, numbers)
+        ahead = threads.submit(_read_ahead, repository, document.lists)
         generation = read_generation(repository, document)
         ahead.result()
-    return manifest_of(document, found.sha256, generation, _list(repository, numbers, generation))
-
-
-def list_before(repository: Repository, number: int, base: int, generation: Generation) -> list[FileEntry]:
-    """Return the list to which that of the snapshot of a number adds; empty for a full one.
-
-    :param base: the last full snapshot or compaction.
-    """
-    before = since(number, base)
-    return _list(repository, path(before, base), generation) if before else []
+    files = files_of(repository, (*document.lists, document.sequence), generation)
+    return manifest_of(document, found.sha256, generation, files)
 
 
 def read_generation(repository: Repository, document: ManifestDocument) -> Generation:
@@ -230,7 +223,12 @@ def _read_ahead(repository: Repository, numbers: Sequence[int]) -> None:
         list(in_parallel(read, unread, _LIST_READERS))
 
 
-def _list(repository: Repository, numbers: Sequence[int], generation: Generation) -> list[FileEntry]:
+def files_of(repository: Repository, numbers: Sequence[int], generation: Generation) -> list[FileEntry]:
+    """Return the files that manifests list together.
+
+    :param numbers: theirs, oldest first.
+    :raises SnapshotCorruptError: one is missing or not proved.
+    """
     _read_ahead(repository, numbers)
     try:
         documents = [read_signed(repository, number).document for number in numbers]
@@ -311,17 +309,20 @@ def _read_likely(repository: Repository, numbers: range, newest: int, snapshot: 
     """Read the likely snapshot of an id or a time, and those that its list adds to, while names are listed."""
     known: dict[int, Row] = {}
     if newest in numbers:
-        with Threads(1) as threads:
-            threads.submit(_read_ahead, repository, range(max(numbers[0], newest // NARROW * NARROW + 1), newest))
-            read_pages(repository, numbers, newest)
-        known, _ = read_index_rows(repository, numbers, newest)
+        with Threads(2) as threads:
+            first = max(numbers[0], (newest - 1) // NARROW * NARROW + 1)
+            threads.submit(_read_ahead, repository, range(first, newest))
+            # Of most new snapshots it is the same one.
+            threads.submit(read_generation, repository, repository.read_signed(newest).document)
+            read_pages(repository, numbers, pages_of(newest, SEARCHED))
+        known, _ = read_index_rows(repository, numbers, newest, SEARCHED)
     else:
         for rows in list(repository.pages.values()):
             known |= {row.sequence: row for row in rows if row.sequence in numbers}
     if (number := _among(sorted(known), known, {}, snapshot)) is None:
         return
     if (found := repository.read.get(number)) is None:
-        _read_ahead(repository, path(number, known[number].base))
+        _read_ahead(repository, (*known[number].lists, number))
         return
     # Its generation beside its list; what is wrong with them is raised where they are needed.
     with suppress(ElementaryError):
@@ -341,11 +342,11 @@ def _find(
     :raises SnapshotCorruptError: a manifest that may be the one that is meant cannot be read.
     """
     for numbers in candidates(repository, there, newest, moment):
-        rows, errors = read_index_rows(repository, numbers, newest)
+        rows, errors = read_index_rows(repository, numbers, newest, SEARCHED)
         number = _among(numbers, rows, errors, snapshot)
         if number is not None and read_signed(repository, number).sha256 != rows[number].sha256:
             # The page is of snapshots that were removed, and others have their numbers now.
-            rows, errors = read_index_rows(repository, numbers, newest, each=True)
+            rows, errors = read_index_rows(repository, numbers, newest, ())
             number = _among(numbers, rows, errors, snapshot)
         if number is not None:
             return number

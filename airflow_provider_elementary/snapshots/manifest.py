@@ -170,7 +170,7 @@ class Manifest:
     :param lost_until: snapshots up to this number, from the one after the parent on, are lost: an anchor named them,
         and the store held them no more when this one was taken. None where nothing is.
     :param generation: where its columns, policy and data keys are stored; None before it is committed.
-    :param base: the number of the last full snapshot or compaction, or its own; 0 before it is committed.
+    :param lists: the numbers of the manifests to whose lists its own adds, oldest first; none before it is committed.
     :param sha256: of its document, by which the next snapshot and the anchors name it; empty before it is committed.
     """
 
@@ -198,7 +198,7 @@ class Manifest:
     rejected: tuple[Mapping[str, Any], ...] = ()
     lost_until: int | None = None
     generation: Reference | None = None
-    base: int = 0
+    lists: tuple[int, ...] = ()
     sha256: str = ""
 
     @property

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
+from itertools import pairwise
 from typing import Any
 
 from airflow_provider_elementary.elementary_schema import Category
-from airflow_provider_elementary.snapshots.lists import list_difference
+from airflow_provider_elementary.snapshots.lists import are_earlier, list_difference
 from airflow_provider_elementary.snapshots.manifest import (
     FORMAT_VERSION,
     ConsistencyEntry,
@@ -30,10 +31,13 @@ class AddedFiles:
     """Encrypted files, a list of each fact, in one order; their names follow from the first three and ``part``.
 
     See :class:`~.manifest.FileEntry` for the facts.
+
+    :param snapshot_id: None where it is that of the file before.
+    :param table: None where it is that of the file before.
     """
 
-    snapshot_id: tuple[str, ...] = ()
-    table: tuple[str, ...] = ()
+    snapshot_id: tuple[str | None, ...] = ()
+    table: tuple[str | None, ...] = ()
     category: tuple[Category, ...] = ()
     part: tuple[str, ...] = ()
     rows: tuple[int, ...] = ()
@@ -46,22 +50,33 @@ class AddedFiles:
     max_watermark: tuple[NaiveTime | None, ...] = ()
 
     def __post_init__(self) -> None:
-        """Refuse lists of different lengths."""
+        """Refuse lists of different lengths, and a first file without a snapshot or table."""
         if len({len(getattr(self, name)) for name in _FACTS}) > 1:
             raise ValueError("the lists have different lengths")
+        if None in (*self.snapshot_id[:1], *self.table[:1]):
+            raise ValueError("the first file has no snapshot or table")
 
     @classmethod
     def of(cls, files: Sequence[FileEntry]) -> AddedFiles:
         """Return files as a manifest stores them."""
-        return cls(**{name: tuple(getattr(file, name) for file in files) for name in _FACTS})
+        facts: dict[str, list[Any]] = {name: [getattr(file, name) for file in files] for name in _FACTS}
+        for name in _REPEATED:
+            facts[name][1:] = [None if one == before else one for before, one in pairwise(facts[name])]
+        columns: dict[str, Any] = {name: tuple(values) for name, values in facts.items()}
+        return cls(**columns)
 
     def each(self) -> Iterator[dict[str, Any]]:
         """Yield the facts of each file."""
+        file: dict[str, Any] = {}
         for values in zip(*(getattr(self, name) for name in _FACTS), strict=True):
-            yield dict(zip(_FACTS, values, strict=True))
+            found = dict(zip(_FACTS, values, strict=True))
+            file = found | {name: file[name] for name in _REPEATED if found[name] is None}
+            yield file
 
 
 _FACTS = tuple(found.name for found in fields(AddedFiles))
+#: What most files have in common with the one before.
+_REPEATED = ("snapshot_id", "table")
 
 
 @dataclass(frozen=True)
@@ -121,9 +136,9 @@ class ManifestDocument:
     """What commits a snapshot; see :class:`~.manifest.Manifest` for the fields that are not described here.
 
     :param generation: columns, policy and data keys.
-    :param base: the number of the last full snapshot or compaction, or its own.
-    :param added: the files that it adds to the list of the snapshot of number ``lists.since``.
-    :param dropped: the names of the files of that list that are not in its own.
+    :param lists: the numbers of the manifests to whose lists its own adds, oldest first; none where it repeats all.
+    :param added: the files that it adds to them.
+    :param dropped: the names of the files of these lists that are not in its own.
     :param categories: those that it has data keys of.
     :param files: how many files are in its list.
     :param rows: rows of the source, over all tables.
@@ -140,7 +155,7 @@ class ManifestDocument:
     run_key: str
     parent: Parent | None
     generation: Reference
-    base: int
+    lists: tuple[int, ...]
     added: AddedFiles
     dropped: tuple[str, ...]
     tables: Mapping[str, TableState]
@@ -165,10 +180,20 @@ class ManifestDocument:
 
     __pydantic_config__ = STRICT
 
+    def __post_init__(self) -> None:
+        """Refuse lists of manifests that are not earlier ones, oldest first."""
+        if not are_earlier(self.lists, self.sequence):
+            raise ValueError("the lists are not of a few earlier manifests")
+
     @property
     def taken_at(self) -> datetime:
         """When it was taken, with its zone."""
         return datetime.fromisoformat(self.created_at).replace(tzinfo=UTC)
+
+    @property
+    def names(self) -> int:
+        """How many files it names itself, those that it drops included."""
+        return len(self.added.table) + len(self.dropped)
 
 
 _REMEDY = "Use another snapshot, or restore the object from a replica or an older version."
@@ -180,7 +205,7 @@ GENERATION = Codec(Generation, "generation of snapshots", _REMEDY, FORMAT_VERSIO
 #: Fields that a manifest and its document share as they are.
 _SHARED = tuple(
     {found.name for found in fields(Manifest)}
-    & {found.name for found in fields(ManifestDocument)} - {"files", "tables", "access", "generation", "base"}
+    & {found.name for found in fields(ManifestDocument)} - {"files", "tables", "access", "generation", "lists"}
 )
 
 
@@ -227,7 +252,7 @@ def document_of(
     generation: Generation,
     reference: Reference,
     *,
-    base: int,
+    lists: tuple[int, ...],
     before: Sequence[FileEntry],
     prune_record: Parent | None,
     may_merge: bool,
@@ -236,8 +261,8 @@ def document_of(
 
     :param generation: what it has in common with others.
     :param reference: the name and hash of that.
-    :param base: the last full snapshot or compaction.
-    :param before: the list to which it adds.
+    :param lists: the numbers of the manifests to whose lists it adds.
+    :param before: the files of these lists.
     :param may_merge: whether a compaction has anything to merge.
     """
     added, dropped = list_difference(before, manifest.files)
@@ -245,7 +270,7 @@ def document_of(
     return ManifestDocument(
         **{name: getattr(manifest, name) for name in _SHARED},
         generation=reference,
-        base=base,
+        lists=lists,
         added=AddedFiles.of(added),
         dropped=tuple(dropped),
         tables={
@@ -275,7 +300,7 @@ def manifest_of(
     return Manifest(
         **{name: getattr(document, name) for name in _SHARED},
         generation=document.generation,
-        base=document.base,
+        lists=document.lists,
         sha256=sha256,
         tables={
             name: TableEntry(**_fields(generation.tables[name]), **_fields(state))

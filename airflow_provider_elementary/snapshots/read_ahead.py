@@ -9,9 +9,10 @@ from types import TracebackType
 from airflow_provider_elementary.snapshots.manifest import FileEntry
 from airflow_provider_elementary.storage.fetch_ahead import FetchAhead
 from airflow_provider_elementary.storage.file_binding import Fetch
+from airflow_provider_elementary.storage.parallel import READERS
 
-#: Files that are fetched or wait at once; each has at most 8 MiB.
-_AT_ONCE = 4
+#: How many files are fetched or wait at once, and how large they are together, unless four are larger.
+_AT_ONCE, _FEWEST, _BYTES = READERS, 4, 32 * 2**20
 
 
 class ReadAhead(AbstractContextManager["ReadAhead"]):
@@ -28,7 +29,9 @@ class ReadAhead(AbstractContextManager["ReadAhead"]):
         small = {file.key: file for file in files if not file.row_groups}
         # A single file is fetched where it is read.
         self._small = small if len(small) > 1 else {}
-        self._ahead = FetchAhead[str](lambda key: fetch_of(small[key])(*_whole(small[key])), _AT_ONCE)
+        largest = max((file.size for file in small.values()), default=1)
+        at_once = max(_FEWEST, min(_AT_ONCE, _BYTES // max(1, largest)))
+        self._ahead = FetchAhead[str](lambda key: fetch_of(small[key])(*_whole(small[key])), at_once)
         self._ahead.expect(self._small)
 
     def fetch_of(self, file: FileEntry) -> Fetch:

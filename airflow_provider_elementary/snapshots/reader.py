@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import chain, groupby
@@ -95,6 +96,25 @@ class SnapshotSource:
         # Opened here, so that missing keys are reported once, and not for each table.
         self._keys = repository.keys
         self._opened: dict[Category, bytes | KeyUnavailableError] = {}
+        #: What fetches the files of several tables; None where each is read by itself.
+        self._ahead: ReadAhead | None = None
+
+    @contextmanager
+    def reading(self, tables: Iterable[tuple[str, Iterable[str]]]) -> Iterator[None]:
+        """Fetch the files of tables that are read whole, one table after another, while earlier ones are worked on.
+
+        :param tables: each with the columns that are read, of which the snapshot may not hold all.
+        """
+        read: list[FileEntry] = []
+        for table, columns in tables:
+            with suppress(UnknownTableError, KeyUnavailableError):
+                files = self._files(table)
+                read += _read_of(_by_writer(files), {*columns} & {*self.schema(table).names})
+        with ReadAhead(self._fetch, read) as self._ahead:
+            try:
+                yield
+            finally:
+                self._ahead = None
 
     def only(self, files: Sequence[FileEntry]) -> SnapshotSource:
         """Return the same snapshot as if it consisted of these files; keys that are open stay open."""
@@ -143,9 +163,8 @@ class SnapshotSource:
         watermark = require_watermark(known) if since is not None or until is not None else None
         needed = {*wanted, watermark} if watermark is not None else {*wanted}
         files = [file for file in self._files(table) if _reaches(file, since, until)]
-        by_writer = groupby(files, key=lambda file: (file.snapshot_id, file.part))
         span = Span(watermark, since, until) if watermark is not None else None
-        batches = self._batches([list(written) for _, written in by_writer], needed, span)
+        batches = self._batches(_by_writer(files), needed, span)
         schema = arrow_schema(known, wanted)
         return reader_of(schema, _project(batches, schema, watermark, since, until))
 
@@ -153,8 +172,11 @@ class SnapshotSource:
         self, parts: Sequence[list[FileEntry]], needed: set[str], span: Span | None
     ) -> Iterator[pa.RecordBatch]:
         """Yield the rows of parts of a table, while the files of the next ones are fetched."""
-        read = [file for files in parts for file in (files if files[0].by_rows else _covering(files, needed))]
-        with ReadAhead(self._fetch, read) as ahead:
+        shared = self._ahead
+        own: AbstractContextManager[ReadAhead] = (
+            ReadAhead(self._fetch, _read_of(parts, needed)) if shared is None else nullcontext(shared)
+        )
+        with own as ahead:
             for files in parts:
                 yield from self._rows(files, needed, span, ahead.fetch_of)
 
@@ -245,6 +267,16 @@ def _reaches(file: FileEntry, since: datetime | None, until: datetime | None) ->
     return (since is None or datetime.fromisoformat(file.max_watermark) >= since) and (
         until is None or datetime.fromisoformat(file.min_watermark) < until
     )
+
+
+def _by_writer(files: Sequence[FileEntry]) -> list[list[FileEntry]]:
+    """Return the files of a table by who wrote them: those of one hold the same rows, or different ones."""
+    return [list(written) for _, written in groupby(files, key=lambda file: (file.snapshot_id, file.part))]
+
+
+def _read_of(parts: Sequence[list[FileEntry]], needed: set[str]) -> list[FileEntry]:
+    """Return the files that are read for columns, in order."""
+    return [file for files in parts for file in (files if files[0].by_rows else _covering(files, needed))]
 
 
 def _covering(files: Sequence[FileEntry], needed: set[str]) -> list[FileEntry]:

@@ -53,8 +53,7 @@ def names_of_the_layout() -> set[str]:
         layout.GENESIS,
         layout.signer_key(1),
         layout.generation_key(1, "SNAPSHOT"),
-        layout.index_key(16, 0),
-        layout.index_key(256, 0),
+        *(layout.index_key(width, 0) for width in (4, 16, 64, 256, 1024)),
         layout.series_key(layout.result_series("metrics", "series"), 1).replace(series, "<series>"),
         layout.result_file("metrics", "series", "run", "ATTEMPT", Category.METADATA)
         .replace(run, "<run>")

@@ -53,7 +53,7 @@ def forged(sync: Sync) -> ManifestDocument:
         snapshot_id=write.new_id(before.document.taken_at),
         run_key=RUN,
         sequence=2,
-        base=2,
+        lists=(),
         parent=Parent(1, before.sha256),
         added=AddedFiles(),
     )

@@ -16,8 +16,10 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import botocore.session
 import requests
 from botocore.config import Config
+from botocore.loaders import create_loader
 
 from tests.servers import HOST, free_port, is_listening, running
 from tests.servers.certificates import Certificates
@@ -26,6 +28,8 @@ REGION = "eu-central-1"
 #: The root credentials of moto's only account; it checks none until :meth:`AwsServer.enforcing`.
 ACCESS_KEY = "testing"
 SECRET_KEY = "testing"
+#: Keeps what botocore knows of endpoints and services: reading it takes longer than all else that makes a client.
+_LOADER = create_loader()
 
 
 @dataclass(frozen=True)
@@ -50,7 +54,10 @@ class AwsServer:
         config: Config | None = None,
     ) -> Any:
         """Return a boto3 client of one service that verifies the server's certificate."""
+        core = botocore.session.get_session()
+        core.register_component("data_loader", _LOADER)
         session: Any = boto3.session.Session(
+            botocore_session=core,
             aws_access_key_id=access_key,
             aws_secret_access_key=secret_key,
             aws_session_token=session_token,

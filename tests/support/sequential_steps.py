@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_elementary.snapshots import index, lookup
+from airflow_provider_elementary.snapshots import lookup
 from airflow_provider_elementary.storage import parallel
 from airflow_provider_elementary.storage.parallel import Threads
 from tests.support.counting_store import CountingStore
@@ -71,7 +71,7 @@ def steps_of(store: CountingStore, act: Callable[[], object], monkeypatch: pytes
     _at.step = 0
     with monkeypatch.context() as patched:
         patched.setattr(CountingStore, "_count", counted)
-        for module in (index, lookup, parallel):
+        for module in (lookup, parallel):
             patched.setattr(module, "Threads", _Threads)
         act()
     return _step()

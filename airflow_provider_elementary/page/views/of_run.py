@@ -56,7 +56,7 @@ class OfRun:
 
 def build(request: Request) -> OfRun:
     """Return what a DAG, a DAG run or a task instance wrote, newest first."""
-    from airflow_provider_elementary.storage.parallel import READERS, Threads
+    from airflow_provider_elementary.storage.parallel import in_parallel
 
     reader, problems = request.reader, list[str]()
     sequences = attempt(problems, reader.uri, reader.sequences) or []
@@ -65,11 +65,9 @@ def build(request: Request) -> OfRun:
     def manifest_of(sequence: int) -> Manifest | None:
         return attempt(problems, reader.uri, partial(reader.manifest, sequence))
 
-    with Threads(READERS) as threads:
-        manifests = list(threads.map(manifest_of, searched))
     found = [
         SnapshotOfRun(manifest, access_state(manifest))
-        for manifest in manifests
+        for manifest in in_parallel(manifest_of, searched)
         if manifest and is_of(manifest.run_key, request)
     ]
     results = [

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Collection, Mapping
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_elementary.elementary_schema import TABLES, Category
 from airflow_provider_elementary.exceptions import (
     ConfigurationError,
+    ElementaryError,
     ObjectNotFoundError,
     SnapshotConflictError,
     SnapshotCorruptError,
@@ -35,7 +36,7 @@ from airflow_provider_elementary.snapshots.capture.collect import (
     join,
     shrunken_tables,
 )
-from airflow_provider_elementary.snapshots.capture.commit import commit, committed_for, require_writer
+from airflow_provider_elementary.snapshots.capture.commit import commit, committed_for, require_signer
 from airflow_provider_elementary.snapshots.capture.consistency import ConsistencyPoint, find_consistency_point
 from airflow_provider_elementary.snapshots.capture.data_keys import captured_categories, open_keys
 from airflow_provider_elementary.snapshots.capture.history import ParentCorrupt, check_history, look_back, new_epoch
@@ -49,7 +50,9 @@ from airflow_provider_elementary.snapshots.manifest import Manifest
 from airflow_provider_elementary.snapshots.manifest_document import ManifestDocument
 from airflow_provider_elementary.snapshots.policy import Policy
 from airflow_provider_elementary.source import read_all
-from airflow_provider_elementary.timeouts import in_background
+from airflow_provider_elementary.storage.layout import manifest_key
+from airflow_provider_elementary.storage.object_store.probe import require_one_winner
+from airflow_provider_elementary.timeouts import CLOSE_SECONDS, in_background
 from airflow_provider_elementary.times import utc_now
 from airflow_provider_elementary.warehouses.source import WarehouseSource
 from airflow_provider_elementary.warehouses.system_catalog.changes import TableChanges, read_changes
@@ -58,12 +61,15 @@ from airflow_provider_elementary.warehouses.watermarks import WatermarkType
 
 if TYPE_CHECKING:
     from airflow_provider_elementary.snapshots.chain import Anchor
+    from airflow_provider_elementary.snapshots.manifest_document import ManifestDocument
     from airflow_provider_elementary.snapshots.repository import Repository
     from airflow_provider_elementary.storage.signed_documents import Signed
 
 log = logging.getLogger(__name__)
 
 _ATTEMPTS = 4
+#: The newest manifest of a store, and the snapshot that an earlier attempt of the run committed.
+_Found = tuple["Signed[ManifestDocument] | None", Manifest | None]
 
 
 def write_snapshot(
@@ -117,30 +123,39 @@ def write_snapshot(
         )
     policy = policy or Policy()
     taken_at = utc_now().replace(microsecond=0)
-    run_key = run_key or new_id(taken_at)
+    if anchor is not None:
+        # The newest snapshot is among the names from it on.
+        repository.listed_after = manifest_key(anchor.sequence - 1)
     repository.open_clients()
-    look = in_background("look-at-store", _look, repository, run_key, captured_categories(source, policy), run_after)
-    allowed: Future[None] | None = None
+    of_run = (repository, run_key, captured_categories(source, policy), run_after)
+    look = in_background("look-at-store", _look, *of_run)
+    is_tried: Future[None] | None = None
     options = SnapshotOptions(policy, overlap, commit_timeout, timedelta(days=full_every_days), rows_read, audit_days)
+    run_key = run_key or new_id(taken_at)
     lost = 0
     while lost < _ATTEMPTS:
         try:
-            changes = _hold(source)
+            changes = _hold_unless_committed(source, look)
             head, earlier = look.result()
             if earlier is not None:
                 log.info("%s was committed for %s before; nothing to do", earlier.snapshot_id, run_key)
                 require_no_damage(repository, earlier)
                 return earlier
-            # What is refused is refused before any row is taken.
-            allowed = allowed or in_background("writer-check", require_writer, repository, head)
+            # What is refused is refused now, before anything is read.
+            require_signer(repository, head)
+            if head is None and is_tried is None:
+                # The store may have been copied to another server since it was created.
+                is_tried = in_background("try-store", require_one_winner, repository.store)
             _advise_indexes(source)
-            written = _capture(source, repository, options, taken_at, run_key, anchor, open_source, changes, allowed)
+            how = (source, repository, options, taken_at, run_key, anchor, head, open_source, changes, is_tried)
+            written = _capture(*how)
             manifest = replace(written.manifest, access=access)
             if (committed := commit(repository, manifest, written.plan)) is not None:
                 require_no_damage(repository, committed, written.plan.damage)
                 return committed
             lost += 1
             log.info("commit conflict in %s; retrying on top of the new snapshot", repository.uri)
+            look = in_background("look-at-store", _look, *of_run)
         except TableUnreadableError as unreadable:
             log.warning("%s; starting again: %s", source.give_way(unreadable), unreadable.reason)
         except TableReplacedError as error:
@@ -155,11 +170,22 @@ def write_snapshot(
 
 
 def _look(
-    repository: Repository, run_key: str, categories: Collection[Category], run_after: datetime | None
-) -> tuple[Signed[ManifestDocument] | None, Manifest | None]:
+    repository: Repository, run_key: str | None, categories: Collection[Category], run_after: datetime | None
+) -> _Found:
     """Return the newest manifest of the store, and the snapshot that an earlier attempt of the run committed."""
     head = find_head(repository)
-    return head, committed_for(repository, run_key, categories, run_after, head)
+    # A run without a name has no earlier attempt.
+    return head, committed_for(repository, run_key, categories, run_after, head) if run_key else None
+
+
+def _hold_unless_committed(source: WarehouseSource, look: Future[_Found]) -> Mapping[str, TableChanges]:
+    """Hold the tables, unless they cannot be and an earlier attempt of the run committed, so that none is needed."""
+    try:
+        return _hold(source)
+    except ElementaryError:
+        if look.result()[1] is None:
+            raise
+        return {}
 
 
 def _hold(source: WarehouseSource) -> Mapping[str, TableChanges]:
@@ -185,14 +211,15 @@ def _capture(
     taken_at: datetime,
     run_key: str,
     anchor: Anchor | None,
+    head: Signed[ManifestDocument] | None,
     open_source: OpenSource | None,
     changes: Mapping[str, TableChanges],
-    allowed: Future[None],
+    is_tried: Future[None] | None,
 ) -> _Written:
     """Write the files of a snapshot, of a full one where the source turns out not to continue its parent."""
-    plan = plan_snapshot(source, repository, options, taken_at, anchor)
+    plan = plan_snapshot(source, repository, options, taken_at, anchor, head)
     capture = partial(
-        _capture_as_planned, source, repository, options, taken_at, run_key, open_source, changes, allowed
+        _capture_as_planned, source, repository, options, taken_at, run_key, open_source, changes, is_tried
     )
     written = capture(plan)
     if isinstance(written, Plan):
@@ -210,15 +237,22 @@ def _capture_as_planned(
     run_key: str,
     open_source: OpenSource | None,
     changes: Mapping[str, TableChanges],
-    allowed: Future[None],
+    is_tried: Future[None] | None,
     plan: Plan,
 ) -> _Written | Plan:
     """Write the files of a snapshot as planned, or return the plan of a full one with the reason why.
 
-    :param allowed: raises where this writer may not write here.
+    :param is_tried: raises where of two writers to an empty store both would win; None in one with snapshots.
     """
-    prepared = prepare(source, repository, options, taken_at, run_key, plan, changes, keeps_windows=True)
-    allowed.result()
+    try:
+        prepared = prepare(source, repository, options, taken_at, run_key, plan, changes, keeps_windows=True)
+    except Exception:
+        # What it tried the store with is removed at its end.
+        wait([is_tried] if is_tried is not None else [], CLOSE_SECONDS)
+        raise
+    if is_tried is not None:
+        # Before any row is taken.
+        is_tried.result()
     if isinstance(prepared, Plan):
         return prepared
     plan, point = prepared.plan, prepared.point

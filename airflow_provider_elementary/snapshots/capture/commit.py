@@ -17,11 +17,11 @@ from airflow_provider_elementary.exceptions import (
 )
 from airflow_provider_elementary.snapshots.capture.plan import CLOCK_DIFFERENCE, Plan
 from airflow_provider_elementary.snapshots.capture.rebase import rebase
-from airflow_provider_elementary.snapshots.index import write_pages
-from airflow_provider_elementary.snapshots.lists import merge
+from airflow_provider_elementary.snapshots.index import write_page
+from airflow_provider_elementary.snapshots.lists import list_difference, lists_to_add_to, merge
 from airflow_provider_elementary.snapshots.lookup import (
+    files_of,
     find_head,
-    list_before,
     read_generation,
     read_signed,
     resolve_manifest,
@@ -31,6 +31,7 @@ from airflow_provider_elementary.snapshots.manifest import Manifest, Parent, Ref
 from airflow_provider_elementary.snapshots.manifest_document import (
     GENERATION,
     MANIFEST,
+    Generation,
     ManifestDocument,
     continues,
     document_of,
@@ -72,10 +73,11 @@ def commit(repository: Repository, manifest: Manifest, plan: Plan) -> Manifest |
     :return: the manifest as committed; None where another snapshot came after the parent of an incremental one.
     :raises SnapshotConflictError: others came first each time, or removed files of this snapshot.
     """
-    for _ in range(_COMMIT_ATTEMPTS):
+    for attempt in range(_COMMIT_ATTEMPTS):
         with Threads(1) as threads:
             there = threads.submit(require_files, repository, manifest)
-            head = find_head(repository)
+            # Nobody may have committed since the plan was made: then its number is still free.
+            head = plan.head if plan.head is not None and not attempt else find_head(repository)
         newest = head.document.sequence if head else 0
         if plan.base is not None:
             if head is None or (rebased := rebase(repository, manifest, plan.base.manifest.sequence, newest)) is None:
@@ -104,7 +106,7 @@ def commit(repository: Repository, manifest: Manifest, plan: Plan) -> Manifest |
 
 
 def write_manifest(repository: Repository, manifest: Manifest, before: ManifestDocument | None) -> Manifest | None:
-    """Write the documents of a manifest, and the pages of the index that it fills.
+    """Write the documents of a manifest, and the page of the index that is due with it.
 
     :param before: the newest manifest, where this one continues it.
     :return: the manifest as committed; None where another writer has its number.
@@ -129,14 +131,14 @@ def _write_manifest(
         if begun is None:
             return None
         generation, reference = begun.document, Reference(name, begun.sha256)
-    base = before.base if before is not None and manifest.kind != "compaction" else number
-    earlier = list_before(repository, number, base, generation)
+    lists = _lists(repository, manifest, before, generation) if before is not None else ()
+    earlier = files_of(repository, lists, generation)
     record = record_for()
     document = document_of(
         manifest,
         generation,
         reference,
-        base=base,
+        lists=lists,
         before=earlier,
         prune_record=Parent(record.document.sequence, record.sha256) if record else None,
         may_merge=bool(next_merges(manifest.files)),
@@ -146,9 +148,21 @@ def _write_manifest(
         return None
     repository.read[number] = signed
     log.info("committed snapshot %s as number %s in %s", manifest.snapshot_id, number, repository.uri)
-    write_pages(repository, number)
+    write_page(repository, number)
     added = (entries(signed.document, generation), signed.document.dropped)
     return manifest_of(signed.document, signed.sha256, generation, merge([(earlier, ()), added]))
+
+
+def _lists(
+    repository: Repository, manifest: Manifest, before: ManifestDocument, generation: Generation
+) -> tuple[int, ...]:
+    """Return the numbers of the manifests to whose lists a manifest adds; none for a compaction, which repeats all."""
+    if manifest.kind == "compaction":
+        return ()
+    numbers = (*before.lists, before.sequence)
+    added, dropped = list_difference(files_of(repository, numbers, generation), manifest.files)
+    named = [(number, read_signed(repository, number).document.names) for number in numbers]
+    return lists_to_add_to([each for each in named if each[1]], len(added) + len(dropped))
 
 
 def _record_for(
@@ -156,9 +170,10 @@ def _record_for(
 ) -> Signed[PruneRecord] | None:
     """Return the prune record that a manifest names: the newest one.
 
-    A compaction takes seconds, so the one that it read first does, unless the snapshot before knows a newer one.
+    What writes no rows of the source takes seconds, so the one that it read first does, unless the snapshot before
+    knows a newer one.
     """
-    if manifest.kind == "compaction" and before is not None:
+    if before is not None and (manifest.kind == "compaction" or not manifest.new_files):
         known, named = known_record(repository), before.prune_record
         if named is None or (known is not None and known.document.sequence >= named.sequence):
             return known
@@ -170,15 +185,25 @@ def require_writer(repository: Repository, head: Signed[ManifestDocument] | None
 
     :param head: the newest manifest; None in an empty store.
     :raises StoreRefusedError: of two writers that create one object, both would win; or this machine's clock is wrong.
+    :raises ElementaryError: as :func:`require_signer`.
+    """
+    require_signer(repository, head)
+    if head is None:
+        # The store may have been copied to another server since it was created.
+        require_one_winner(repository.store)
+
+
+def require_signer(repository: Repository, head: Signed[ManifestDocument] | None) -> None:
+    """Raise where manifests cannot be signed here.
+
+    :param head: the newest manifest; None in an empty store.
+    :raises StoreRefusedError: this machine's clock is wrong.
     :raises ConfigurationError: no signer or no store id is named, or its key may not sign in this store.
     :raises KeyUnavailableError: the signing key is refused.
     """
     require_clock(repository.store)
     number = head.document.sequence + 1 if head else 1
     repository.documents.encode("probe", _PROBE, Parent(number, ""), Role.STORE, number=number)
-    if head is None:
-        # The store may have been copied to another server since it was created.
-        require_one_winner(repository.store)
 
 
 def require_clock(store: Store) -> None:

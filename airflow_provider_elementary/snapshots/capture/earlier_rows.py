@@ -20,6 +20,7 @@ from airflow_provider_elementary.snapshots.capture.table_entry import reads_unda
 from airflow_provider_elementary.snapshots.capture.window import (
     StoredRows,
     digest_stored,
+    digests_window,
     groups_of,
     is_sample,
     limit_of,
@@ -110,8 +111,7 @@ def load_earlier(run: CaptureRun, base: SnapshotSource, table: Table, parts: Seq
     columns = [name for name in wanted if all(name in held for held in written.values())]
     of_samples = is_sample(table)
     stored: list[StoredRows] = []
-    # Whether a sample is of an excluded table may be known later only: such rows are read back.
-    if columns == wanted and not (run.sampled_results is not None and of_samples):
+    if columns == wanted and digests_window(run, table):
         run.tally.stored[table.name] = stored
     if of_samples:
         # Before the window, samples alone are counted; files of other rows are not read.

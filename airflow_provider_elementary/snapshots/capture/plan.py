@@ -11,14 +11,16 @@ from airflow_provider_elementary.exceptions import SnapshotCorruptError, Snapsho
 from airflow_provider_elementary.progress import RowsRead
 from airflow_provider_elementary.snapshots.anchors import anchor_finding
 from airflow_provider_elementary.snapshots.chain import Anchor
-from airflow_provider_elementary.snapshots.index import newest_page
+from airflow_provider_elementary.snapshots.index import newest_row
 from airflow_provider_elementary.snapshots.lookup import find_head, read_signed, resolve_manifest
 from airflow_provider_elementary.snapshots.manifest import ConsistencyEntry, Manifest
+from airflow_provider_elementary.snapshots.manifest_document import ManifestDocument
 from airflow_provider_elementary.snapshots.policy import Policy
 from airflow_provider_elementary.snapshots.prune_record import known_record, without_expired_of
 from airflow_provider_elementary.snapshots.reader import SnapshotSource
 from airflow_provider_elementary.storage.kept_files import KeptFiles
 from airflow_provider_elementary.storage.parallel import Threads
+from airflow_provider_elementary.storage.signed_documents import Signed
 from airflow_provider_elementary.times import parse
 from airflow_provider_elementary.warehouses.source import WarehouseSource
 
@@ -52,6 +54,7 @@ class Plan:
     :param is_new_epoch: rows that the parent has are gone from the source.
     :param damage: what is wrong with the chain, in words; None where nothing is.
     :param lost_until: snapshots after the parent up to this number are lost; None where none is.
+    :param head: the newest manifest, where this process has just found it.
     """
 
     parent: Manifest | None
@@ -60,6 +63,7 @@ class Plan:
     is_new_epoch: bool = False
     damage: str | None = None
     lost_until: int | None = None
+    head: Signed[ManifestDocument] | None = None
 
     @property
     def kind(self) -> Literal["full", "incremental"]:
@@ -92,17 +96,17 @@ def plan_snapshot(
     repository: Repository,
     options: SnapshotOptions,
     taken_at: datetime,
-    anchor: Anchor | None = None,
+    anchor: Anchor | None,
+    head: Signed[ManifestDocument] | None,
 ) -> Plan:
     """Plan from what the newest manifest says, before any row is read.
 
     :param taken_at: the client's time, UTC without a zone.
     :param anchor: the newest manifest that was recorded outside the store.
+    :param head: the newest manifest; None in an empty store.
     """
-    with Threads(1) as threads:
-        known = threads.submit(newest_anchor, repository, anchor)
-        head = find_head(repository)
-        anchor = known.result()
+    anchor = newest_anchor(repository, anchor, head)
+    head = newest_head(repository, anchor, head)
     damage = anchor_finding(repository, anchor, head) if anchor is not None else None
     if anchor is not None and damage is not None:
         number = head.document.sequence if head else 0
@@ -113,35 +117,48 @@ def plan_snapshot(
             f"the snapshot chain does not contain {anchor.origin}: {damage}",
             damage=damage,
             lost_until=anchor.sequence if anchor.sequence > number else None,
+            head=head,
         )
     if head is None:
         return Plan(None, None, "the first snapshot of this store")
     try:
         parent = resolve_manifest(repository, head)
     except SnapshotCorruptError as error:
-        return Plan(None, None, f"the snapshot before is not complete: {error}")
-    plan = Plan(parent, None, None)
+        return Plan(None, None, f"the snapshot before is not complete: {error}", head=head)
+    plan = Plan(parent, None, None, head=head)
     if (reason := _reason_for_full(parent, source, options, taken_at)) is not None:
         return plan.full(reason)
     left, _ = without_expired_of(known_record(repository), parent)
     return replace(plan, base=SnapshotSource(repository, left, KeptFiles()))
 
 
-def newest_anchor(repository: Repository, given: Anchor | None) -> Anchor | None:
-    """Return the newest of an anchor, of what the newest prune record says was the head, and of the newest page.
+def newest_anchor(repository: Repository, given: Anchor | None, head: Signed[ManifestDocument] | None) -> Anchor | None:
+    """Return the newest of an anchor, of what the newest prune record says was the head, and of pages beyond the head.
 
     None where there is none, and where a snapshot says already that it is lost.
     """
     found = [given] if given is not None else []
-    if (record := known_record(repository)) is not None:
-        head = record.document.head
-        found.append(Anchor(head.sequence, head.sha256, f"prune record {record.document.sequence}"))
-    if (row := newest_page(repository)) is not None:
+    with Threads(1) as threads:
+        known = threads.submit(known_record, repository)
+        row = newest_row(repository, head.document.sequence if head is not None else 0)
+    if (record := known.result()) is not None:
+        then = record.document.head
+        found.append(Anchor(then.sequence, then.sha256, f"prune record {record.document.sequence}"))
+    if row is not None:
         found.append(Anchor(row.sequence, row.sha256, "the newest page of the index"))
     newest = max(found, key=lambda anchor: anchor.sequence, default=None)
     if newest is None or _is_there(repository, newest):
         return newest
     return None if _is_recorded_as_lost(repository, newest) else newest
+
+
+def newest_head(
+    repository: Repository, anchor: Anchor | None, head: Signed[ManifestDocument] | None
+) -> Signed[ManifestDocument] | None:
+    """Return the newest manifest, looked for again where an anchor is newer: somebody may have committed meanwhile."""
+    if anchor is None or (head is not None and head.document.sequence >= anchor.sequence):
+        return head
+    return find_head(repository)
 
 
 def _is_there(repository: Repository, anchor: Anchor) -> bool:

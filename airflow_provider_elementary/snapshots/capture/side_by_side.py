@@ -92,6 +92,8 @@ class _Threads:
         try:
             # Before version 3.2, Airflow mixes up its answers where two threads ask it for connections at once.
             with self._opening:
+                if self._ended.is_set():
+                    return
                 opened = self._open_source()
             with opened as source:
                 self._sessions.append(source)

@@ -34,7 +34,13 @@ from airflow_provider_elementary.snapshots.capture.table_entry import (
 )
 from airflow_provider_elementary.snapshots.capture.tally import Tally
 from airflow_provider_elementary.snapshots.capture.uploads import Uploads
-from airflow_provider_elementary.snapshots.capture.window import digest_stored, groups_of, limit_of, stored_rows
+from airflow_provider_elementary.snapshots.capture.window import (
+    add_to_window,
+    digests_window,
+    groups_of,
+    limit_of,
+    stored_rows,
+)
 from airflow_provider_elementary.snapshots.manifest import FileEntry, TableEntry
 from airflow_provider_elementary.snapshots.policy import Policy, redaction
 from airflow_provider_elementary.snapshots.policy.redaction import Exclusions, FailedRowsLimit
@@ -131,6 +137,8 @@ def capture_table(run: CaptureRun, wanted: Slice) -> tuple[TableEntry, list[File
         carried = []
     started = time.monotonic()
     earlier = load_earlier(run, base, table, parts) if base and table.watermark else None
+    if earlier is None and digests_window(run, table):
+        run.tally.stored.setdefault(table.name, [])
     contents = Contents(table, parts, run.policy, run.data_keys) if table.watermark is None else None
     files = _capture_rows(run, wanted, parts, earlier, contents)
     if contents is not None:
@@ -223,8 +231,7 @@ def _add(
         return
     if contents is not None:
         contents.add(rows)
-    if table.name in run.tally.stored:
-        run.tally.stored[table.name].append(digest_stored(run.data_keys, table, [one.part for one in group], rows))
+    add_to_window(run, table, [one.part for one in group], rows)
     for open_part in group:
         file = open_part.file or _open(run, stack, open_part)
         file.write(rows.select(list(open_part.part.columns)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from concurrent.futures import Future, wait
 from contextlib import ExitStack, contextmanager
@@ -10,6 +11,8 @@ from typing import BinaryIO, Self
 
 from airflow_provider_elementary.storage.object_store.store import Store
 from airflow_provider_elementary.timeouts import CLOSE_SECONDS, in_background
+
+log = logging.getLogger(__name__)
 
 # Each may hold the last part of a file, or the whole of a small one.
 _AT_ONCE = 4
@@ -34,10 +37,13 @@ class Uploads:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         # What went wrong first is raised; prune removes what is complete.
-        wait(self._begun, None if error is None else CLOSE_SECONDS)
-        if error is None:
-            for completed in self._begun:
-                completed.result()
+        ended, _ = wait(self._begun, None if error is None else CLOSE_SECONDS)
+        failures = [failure for completed in self._begun if completed in ended and (failure := completed.exception())]
+        if error is None and failures:
+            raise failures[0]
+        for failure in failures:
+            if failure is not error:
+                log.warning("a file could not be completed either: %s", failure)
 
     @contextmanager
     def create(self, key: str) -> Iterator[BinaryIO]:
@@ -47,7 +53,7 @@ class Uploads:
         """
         with ExitStack() as stack:
             yield stack.enter_context(self._store.create(key))
+            if len(self._begun) >= _AT_ONCE:
+                self._begun[-_AT_ONCE].result()
             written = stack.pop_all()
-        if len(self._begun) >= _AT_ONCE:
-            self._begun[-_AT_ONCE].result()
         self._begun.append(in_background("complete-file", written.close))

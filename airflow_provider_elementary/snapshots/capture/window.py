@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 StoredRows = tuple[pa.Array, Digests]
 
 _TIME = pa.timestamp("us")
+_MOST_ROWS = 200_000
 
 
 def groups_of(parts: Sequence[Part]) -> list[Sequence[Part]]:
@@ -71,6 +72,31 @@ def stored_rows(
     rows = redaction.drop_rows(part.rows(batch), table, part.category, run.policy, exclusions, run.sampled_results)
     rows = redaction.redact(rows, table, run.policy, exclusions, run.hash_key)
     return limit.apply(rows) if limit is not None and part.category is table.category else rows
+
+
+def digests_window(run: CaptureRun, table: Table) -> bool:
+    """Return whether what the files hold of a window is digested while it is written.
+
+    Whether a sample is of an excluded table may be known later only: such rows are read back.
+    """
+    return table.watermark is not None and not (run.sampled_results is not None and is_sample(table))
+
+
+def add_to_window(
+    run: CaptureRun, table: Table, group: Sequence[Part], rows: pa.RecordBatch, *, most: int = _MOST_ROWS
+) -> None:
+    """Digest the rows that files get and that may be of the next snapshot's window, where its digest is wanted.
+
+    :param most: with more rows, the next snapshot reads them back.
+    """
+    if (stored := run.tally.stored.get(table.name)) is None or run.tally.young_from is None:
+        return
+    start = pa.scalar(run.tally.young_from, _TIME)
+    young = rows.filter(pc.fill_null(pc.greater_equal(rows[require_watermark(table)], start), False))
+    if sum(len(created) for created, _ in stored) + young.num_rows > most:
+        del run.tally.stored[table.name]
+    elif young.num_rows:
+        stored.append(digest_stored(run.data_keys, table, group, young))
 
 
 def digest_stored(

@@ -18,9 +18,8 @@ from airflow_provider_elementary.exceptions import ElementaryError, KeyDeletedEr
 from airflow_provider_elementary.snapshots.anchors import require_anchor
 from airflow_provider_elementary.snapshots.capture.commit import require_files, write_manifest
 from airflow_provider_elementary.snapshots.capture.dedup import row_digests
-from airflow_provider_elementary.snapshots.capture.plan import newest_anchor
-from airflow_provider_elementary.snapshots.index import requests_of_pages
-from airflow_provider_elementary.snapshots.lists import path
+from airflow_provider_elementary.snapshots.capture.plan import newest_anchor, newest_head
+from airflow_provider_elementary.snapshots.index import requests_of_page
 from airflow_provider_elementary.snapshots.lookup import find_head, none_found, resolve_manifest
 from airflow_provider_elementary.snapshots.maintenance.mergeable import MERGED, Merge, next_merges
 from airflow_provider_elementary.snapshots.manifest import FileEntry, Manifest, Parent, writer_versions
@@ -42,9 +41,9 @@ log = logging.getLogger(__name__)
 _ATTEMPTS = 5
 #: What one run may ask of the store; the rest is left to the next one.
 REQUESTS = 100
-#: Of these: for the genesis, its signers, names, the newest page, prune records, the generation and the commit. The
-#: manifests of the list and pages of the index are added.
-_BESIDES = 11
+#: Of these: for the genesis, its signers, names, prune records, the generation and the commit. The manifests of the
+#: list and a page of the index are added.
+_BESIDES = 10
 
 
 @dataclass(frozen=True)
@@ -93,15 +92,14 @@ def compact(repository: Repository, *, anchors: Iterable[Anchor] = ()) -> Compac
         if given is not None:
             require_anchor(repository, given, head)
         return CompactionReport()
-    if (anchor := newest_anchor(repository, given)) is not None:
+    if (anchor := newest_anchor(repository, given, head)) is not None:
+        head = newest_head(repository, anchor, head)
         require_anchor(repository, anchor, head)
     if head is None:
         raise none_found(repository)
     whole = resolve_manifest(repository, head)
     manifest, _ = without_expired_of(known_record(repository), whole)
-    left = (
-        REQUESTS - _BESIDES - len(path(whole.sequence, whole.base)) - requests_of_pages(repository, whole.sequence + 1)
-    )
+    left = REQUESTS - _BESIDES - len(whole.lists) - 1 - requests_of_page(whole.sequence + 1)
     source, deleted = SnapshotSource(repository, manifest), set[Category]()
     while found := _without_key(source, merges := next_merges(manifest.files, deleted, requests=left)):
         deleted |= found

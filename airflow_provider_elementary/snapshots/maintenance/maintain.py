@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from airflow_provider_elementary.snapshots.chain import Anchor
     from airflow_provider_elementary.snapshots.repository import Repository
 
-#: After how many snapshots a scheduled maintenance prunes.
+#: After how many snapshots a scheduled maintenance looks for missing pages, and prunes.
 _PRUNE_EVERY = 6
 
 
@@ -60,7 +60,8 @@ def maintain(
     :param retention: which snapshots stay; without a rule all of them, and only unreferenced files are removed.
     :param anchors: hashes of manifests that were kept elsewhere; the chain has to contain them.
     :param orphan_age: files that no snapshot names stay until they are so old.
-    :param prune_now: prune in any case; without it, prune with every sixth snapshot, as a prune lists the whole store.
+    :param prune_now: write missing pages and prune in any case; without it, with every sixth snapshot, as a prune lists
+        the whole store.
     :raises ElementaryError: as :func:`~.compaction.compact` and :func:`~.prune.prune` do; what was done before stays.
     """
     anchors = list(anchors)
@@ -68,9 +69,9 @@ def maintain(
     if (head := find_head(repository)) is None:
         raise none_found(repository)
     newest = head.document.sequence
-    pages = write_missing_pages(repository, newest)
     new = range(newest - len(compaction.snapshots), newest + 1)
-    pruned = None
+    pages, pruned = 0, None
     if prune_now or any(number % _PRUNE_EVERY == 0 for number in new):
+        pages = write_missing_pages(repository, newest)
         pruned = prune(repository, retention, anchors=anchors, orphan_age=orphan_age)
     return MaintenanceReport(repository.uri, compaction, pages, pruned)

@@ -20,8 +20,8 @@ from airflow_provider_elementary.exceptions import (
     SnapshotNotFoundError,
     StoreRefusedError,
 )
-from airflow_provider_elementary.snapshots.index import Row, read_index_rows
-from airflow_provider_elementary.snapshots.lists import path
+from airflow_provider_elementary.snapshots.index import read_index_rows
+from airflow_provider_elementary.snapshots.index_page import Row
 from airflow_provider_elementary.snapshots.lookup import committed_sequences, read_manifest, read_signed
 from airflow_provider_elementary.snapshots.maintenance.outdated_results import OutdatedResults, outdated_results
 from airflow_provider_elementary.snapshots.maintenance.retention import Retention, reasons_to_keep
@@ -129,7 +129,7 @@ class PrunePlan:
         """Decide of each snapshot, the newest first."""
         rows = self._rows
         newest_first = sorted(rows, reverse=True)
-        complete = [number for number in newest_first if self._there >= set(path(number, rows[number].base))]
+        complete = [number for number in newest_first if self._there >= {*rows[number].lists, number}]
         if self.head.sequence not in complete:
             raise SnapshotCorruptError(
                 f"The newest snapshot in {self._repository.uri}, number {self.head.sequence}, adds to the list of one "
@@ -168,16 +168,15 @@ class PrunePlan:
         """The numbers of the manifests to delete; one stays while the lists of another manifest build upon it."""
         needed: set[int] = set()
         for number in (*self.kept, *self.waiting):
-            if (base := self._base(number)) is not None:
-                needed |= set(path(number, base))
+            needed |= {*self._lists(number), number}
         return sorted((self._stones.keys() & self._there) - needed)
 
-    def _base(self, number: int) -> int | None:
+    def _lists(self, number: int) -> tuple[int, ...]:
         if number in self._rows:
-            return self._rows[number].base
+            return self._rows[number].lists
         with suppress(SnapshotCorruptError, SnapshotNotFoundError):
-            return read_signed(self._repository, number).document.base
-        return None
+            return read_signed(self._repository, number).document.lists
+        return ()
 
     @cached_property
     def kept_manifests(self) -> list[Manifest]:

@@ -38,7 +38,9 @@ from airflow_provider_elementary.warehouses.system_catalog.identity import table
 
 if TYPE_CHECKING:
     from airflow_provider_elementary.snapshots.chain import Anchor
+    from airflow_provider_elementary.snapshots.manifest_document import ManifestDocument
     from airflow_provider_elementary.snapshots.repository import Repository
+    from airflow_provider_elementary.storage.signed_documents import Signed
 
 log = logging.getLogger(__name__)
 
@@ -142,7 +144,7 @@ def plan_parts(
             StoredPlan(known.document, known.sha256).references if known else [PartReference(name, earlier.sha256, 0)]
         )
     require_writer(repository, head)
-    prepared, parts = _decide(source, repository, options, run_key, anchor, rows_per_part)
+    prepared, parts = _decide(source, repository, options, run_key, anchor, head, rows_per_part)
     document = _document(source, prepared, parts, access)
     listed = sum(len(text or "") for text in (document.point.markers, document.point.results, document.point.ended))
     if listed > _MOST_LISTED:
@@ -173,6 +175,7 @@ def _decide(
     options: SnapshotOptions,
     run_key: str,
     anchor: Anchor | None,
+    head: Signed[ManifestDocument] | None,
     rows_per_part: int,
 ) -> tuple[Preparation, tuple[tuple[Slice, ...], ...]]:
     taken_at = utc_now().replace(microsecond=0)
@@ -181,7 +184,7 @@ def _decide(
         try:
             changes = read_changes(source.warehouse)
             source.hold()
-            plan = plan_snapshot(source, repository, options, taken_at, anchor)
+            plan = plan_snapshot(source, repository, options, taken_at, anchor, head)
             how = (source, repository, options, taken_at, run_key)
             prepared = prepare(*how, plan, changes, keeps_windows=False)
             if isinstance(prepared, Plan):

@@ -25,8 +25,7 @@ from airflow_provider_elementary.snapshots.chain import (
     check_chain,
     read_chain,
 )
-from airflow_provider_elementary.snapshots.index import Row
-from airflow_provider_elementary.snapshots.lists import path
+from airflow_provider_elementary.snapshots.index_page import Row
 from airflow_provider_elementary.snapshots.lookup import none_found, not_among, read_manifest
 from airflow_provider_elementary.snapshots.prune_record import read_records, tombstones
 from airflow_provider_elementary.snapshots.verify.checked_before import checking
@@ -263,7 +262,7 @@ def _files_named(repository: Repository, selected: Sequence[Row], findings: list
             findings.append(ChainFinding(Damage.MISSING, manifest_key(link.sequence), str(error)))
             continue
         except SnapshotCorruptError as error:
-            if reported.isdisjoint(manifest_key(number) for number in path(link.sequence, link.base)):
+            if reported.isdisjoint(map(manifest_key, (*link.lists, link.sequence))):
                 findings.append(ChainFinding(Damage.CHANGED, manifest_key(link.sequence), str(error)))
             continue
         for file in manifest.files:

@@ -73,7 +73,7 @@ ACTIONS: Mapping[str, Action] = {
 #: The most requests of tasks of the real writer at the end of a week, after a chain of any length.
 MOST: Mapping[str, int] = {
     "next sync, one run": 60,
-    "the dearest sync of a day": 75,
+    "the dearest sync of a day": 60,
     "next sync, nothing new": 20,
     "compaction": compaction.REQUESTS,
     "metrics from a snapshot": 200,

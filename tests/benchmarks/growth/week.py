@@ -104,8 +104,7 @@ class Week:
         found = {
             "next sync, one run": replace(last[len(last) // 2], cpu=cpu),
             "the dearest sync of a day": replace(last[-1], cpu=cpu),
-            # At most one of two neighbours writes a page of the index too.
-            "next sync, nothing new": replace(quiet[0], note=f"{quiet[0].note}; one beside it {quiet[1].requests}"),
+            "next sync, nothing new": replace(quiet[1], note=f"{quiet[1].note}; one beside it {quiet[0].requests}"),
             "compaction": Cost(
                 max(cost.requests for cost in compactions),
                 sum(cost.kb for cost in compactions) / len(compactions),

@@ -151,7 +151,7 @@ ATTACKS: tuple[Attack, ...] = (
                 f"{_INDEX}an_older_page_of_snapshots_that_were_removed_answers_for_no_other_snapshot",
                 f"{_INDEX}pages_that_are_gone_or_forged_cost_requests_and_nothing_else",
             ),
-            "write compaction": (f"{_INDEX}the_next_page_is_written_with_those_that_are_missing_beside_it",),
+            "write compaction": (f"{_INDEX}a_page_is_made_where_parts_of_it_are_missing",),
             "verify": (f"{_INDEX}another_snapshot_of_a_number_that_a_page_lists_is_damage",),
             "prune": (f"{_INDEX}prune_decides_by_the_pages_and_keeps_every_list_that_is_needed",),
         },

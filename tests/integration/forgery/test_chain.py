@@ -58,7 +58,7 @@ def three_empty_snapshots(sign: Callable[[Rest, str, bytes], bytes]) -> Callable
             body = body_of(
                 rest,
                 sequence=number,
-                base=number,
+                lists=[],
                 added=[],
                 created_at=created_at,
                 parent={"sequence": number - 1, "sha256": parent},

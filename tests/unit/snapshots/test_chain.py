@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from airflow_provider_elementary.snapshots.chain import Anchor, Chain, check_chain
-from airflow_provider_elementary.snapshots.index import Row
+from airflow_provider_elementary.snapshots.index_page import Row
 from airflow_provider_elementary.snapshots.manifest import Parent
 from airflow_provider_elementary.snapshots.prune_record import Tombstone
 
@@ -21,9 +21,8 @@ def link(number: int, own: str | None = None, *, parent: str | None = None) -> R
         created_at="2026-01-01T00:00:00",
         epoch=1,
         parent=before,
-        base=number,
+        lists=(),
         lost_until=None,
-        prune_record=None,
         categories=(),
         files=0,
         rows=0,

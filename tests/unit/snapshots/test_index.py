@@ -10,18 +10,20 @@ from typing import Any
 import pytest
 
 from airflow_provider_elementary.exceptions import SnapshotNotFoundError
-from airflow_provider_elementary.snapshots import find_manifest, index
+from airflow_provider_elementary.snapshots import find_manifest
 from airflow_provider_elementary.snapshots.chain import Damage, check_chain, read_chain
-from airflow_provider_elementary.snapshots.index import pages_of
+from airflow_provider_elementary.snapshots.index import LEVELS, _page_due, numbers_of, pages_of, write_missing_pages
+from airflow_provider_elementary.snapshots.index_page import PAGE
 from airflow_provider_elementary.snapshots.lookup import committed_sequences, find_head, newest_sequences
 from airflow_provider_elementary.snapshots.maintenance.prune import prune
 from airflow_provider_elementary.snapshots.maintenance.retention import Retention
-from airflow_provider_elementary.storage.layout import MANIFESTS, index_key, manifest_key
+from airflow_provider_elementary.storage.layout import INDEX, MANIFESTS, index_key, manifest_key, manifest_number
 from tests.support import counting_store
 from tests.support.counting_store import BEGAN, CountingStore, SyntheticChain
 from tests.support.sequential_steps import steps_of
+from tests.support.signing import opened
 
-#: One page of 256, three of 16, and eight snapshots that no page lists.
+#: One page of 256, three of 16, and eight snapshots that none of these lists.
 LENGTH = 312
 
 
@@ -45,11 +47,14 @@ def chain(grown: SyntheticChain) -> SyntheticChain:
     ("newest", "pages"),
     [
         (0, []),
-        (15, []),
-        (16, [(16, 0)]),
+        (16, []),
+        (17, [(16, 0)]),
         (33, [(16, 0), (16, 1)]),
-        (256, [(256, 0)]),
+        (258, [(64, 0), (64, 1), (64, 2), (64, 3)]),
+        (259, [(256, 0)]),
         (290, [(256, 0), (16, 16), (16, 17)]),
+        (1028, [(256, 0), (256, 1), (256, 2), (256, 3)]),
+        (1029, [(1024, 0)]),
     ],
 )
 def test_the_pages_that_cover_a_chain(newest: int, pages: list[tuple[int, int]]) -> None:
@@ -67,7 +72,7 @@ def test_a_chain_is_read_by_its_pages_and_is_whole(chain: SyntheticChain) -> Non
     assert chain.store.total <= 25
 
 
-@pytest.mark.parametrize("width", [16, 256])
+@pytest.mark.parametrize("width", [width for width, _ in LEVELS])
 def test_pages_that_are_gone_or_forged_cost_requests_and_nothing_else(chain: SyntheticChain, width: int) -> None:
     for key in [key for key in chain.store.objects if key.startswith(f"index/{width}/")]:
         chain.store.objects[key] = b"{}"
@@ -75,45 +80,78 @@ def test_pages_that_are_gone_or_forged_cost_requests_and_nothing_else(chain: Syn
     assert sorted(read_chain(chain.repository()).links) == list(range(1, LENGTH + 1))
 
 
-def test_the_next_page_is_written_with_those_that_are_missing_beside_it(chain: SyntheticChain) -> None:
-    for place in (16, 17):
-        del chain.store.objects[index_key(16, place)]
+def test_a_missing_page_is_read_as_those_of_which_it_is_made(chain: SyntheticChain) -> None:
+    del chain.store.objects[index_key(256, 0)]
+    repository = chain.repository()
+    chain.store.reset()
 
-    chain.grow(320)
+    assert sorted(read_chain(repository).links) == list(range(1, LENGTH + 1))
+    assert chain.store.total <= 25
 
-    assert {index_key(16, place) for place in (16, 17, 18, 19)} <= chain.store.objects.keys()
 
-
-@pytest.mark.parametrize(("place", "until"), [(2, 12), (1, 16), (0, 16)])
-def test_a_forged_page_is_written_with_its_number_or_with_the_wide_page(
-    place: int, until: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(index, "NARROW", 4)
-    monkeypatch.setattr(index, "WIDE", 16)
+def test_a_page_is_made_where_parts_of_it_are_missing() -> None:
     chain = SyntheticChain(CountingStore())
-    chain.grow(10)
-    chain.store.objects[index_key(4, place)] = b"{}"
+    chain.grow(16)
+    for place in (1, 3):
+        del chain.store.objects[index_key(4, place)]
 
-    chain.grow(until)
+    chain.grow(17)
 
-    assert chain.store.objects[index_key(4, place)].startswith(b"elementary-signed")
+    page = PAGE.read(chain.store.objects[index_key(16, 0)].partition(b"\n")[2], "page")
+    assert [row.sequence for row in page.each] == list(range(1, 17))
 
 
-def test_the_last_number_of_a_wide_page_is_found_by_no_more_listings(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(index, "NARROW", 4)
-    monkeypatch.setattr(index, "WIDE", 16)
-    chain = SyntheticChain(CountingStore())
+def test_no_commit_writes_two_pages_and_each_is_written() -> None:
+    due = [_page_due(number) for number in range(1, 2_000)]
+
+    for width, later in LEVELS:
+        ends = [numbers_of(*page)[-1] + later for page in due if page is not None and page[0] == width]
+        assert ends == [number for number in range(1, 2_000) if number >= width + later and number % width == later]
+
+
+def test_maintenance_writes_the_pages_that_are_missing(chain: SyntheticChain) -> None:
+    for page in ((256, 0), (16, 17)):
+        del chain.store.objects[index_key(*page)]
+
+    assert write_missing_pages(chain.repository(), LENGTH) == 2
+    assert write_missing_pages(chain.repository(), LENGTH) == 0
+    assert check_chain(read_chain(chain.repository())) == ([], [])
+
+
+def test_the_last_number_of_a_wide_page_is_found_by_no_more_listings(chain: SyntheticChain) -> None:
     listings = []
-    for length in (31, 32, 33):
-        chain.grow(length)
-        repository = chain.repository()
-        chain.store.reset()
+    for number in (255, 256, 257, 258, 259, 260):
+        shorter = CountingStore({key: content for key, content in chain.store.objects.items() if _is_of(key, number)})
+        repository = opened(shorter)
+        shorter.reset()
         head = find_head(repository)
         assert head is not None
-        assert head.document.sequence == length
-        listings.append(chain.store.requests["list"])
+        assert head.document.sequence == number
+        listings.append(shorter.requests["list"])
 
     assert len(set(listings)) == 1
+
+
+def _is_of(key: str, number: int) -> bool:
+    """Return whether an object is of a chain up to a number."""
+    if key.startswith(MANIFESTS):
+        return manifest_number(key) <= number
+    return not key.startswith(INDEX) or tuple(map(int, key.split("/")[1:])) in {
+        page for page in map(_page_due, range(1, number + 1)) if page is not None
+    }
+
+
+def test_a_chain_of_a_year_is_listed_by_few_requests_at_each_length() -> None:
+    # An hourly sync, and a compaction each fifth: 29 commits a day. Beside pages and manifests are listings of names,
+    # of manifests a thousand a request, and the genesis, a signer, the newest page and prune records.
+    numbers = 8_775 * 29 // 24
+    asked = {}
+    for newest in range(1, numbers + 1):
+        pages = pages_of(newest)
+        unread = newest - sum(width for width, _ in pages)
+        asked[newest] = len(pages) + unread + -(-newest // 1_000) + 7
+
+    assert max(asked.values()) == 52
 
 
 @pytest.mark.parametrize("days", [1, 2])
@@ -232,11 +270,11 @@ def test_snapshots_that_a_page_lists_and_are_gone_are_damage(chain: SyntheticCha
 def test_another_snapshot_of_a_number_that_a_page_lists_is_damage(
     chain: SyntheticChain, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for number in range(304, LENGTH + 1):
+    for number in range(303, LENGTH + 1):
         del chain.store.objects[manifest_key(number)]
     chain.newest = find_manifest(chain.repository())
     monkeypatch.setattr(counting_store, "BEGAN", BEGAN + timedelta(minutes=1))
-    chain.grow(304)
+    chain.grow(LENGTH)
 
     findings, _ = check_chain(read_chain(chain.repository()))
 
@@ -265,8 +303,7 @@ def test_an_older_page_of_snapshots_that_were_removed_answers_for_no_other_snaps
 def _id_of(chain: SyntheticChain, pages: Mapping[str, bytes]) -> str:
     """Return the id of the last snapshot that the older pages list."""
     [*_, content] = pages.values()
-    rows = json.loads(content.partition(b"\n")[2])["rows"]
-    return str(rows[-1]["snapshot_id"])
+    return str(json.loads(content.partition(b"\n")[2])["snapshot_id"][-1])
 
 
 @pytest.mark.parametrize("replaced", [(), (150,), (50, 182, 300), range(305, 312)])

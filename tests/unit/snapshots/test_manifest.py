@@ -74,10 +74,11 @@ SHARED = replace(
 
 
 def document(manifest: Manifest = TAKEN, before: tuple[FileEntry, ...] = (file_of(BEFORE),)) -> ManifestDocument:
-    return document_of(manifest, SHARED, REFERENCE, base=1, before=before, prune_record=None, may_merge=False)
+    return document_of(manifest, SHARED, REFERENCE, lists=(1,), before=before, prune_record=None, may_merge=False)
 
 
 WHOLE = document()
+ADDED = json.loads(MANIFEST.write(WHOLE))["added"]
 
 
 def test_a_manifest_comes_back_as_it_was() -> None:
@@ -86,7 +87,7 @@ def test_a_manifest_comes_back_as_it_was() -> None:
 
     found = manifest_of(stored, "ab" * 32, generation, entries(stored, generation))
 
-    assert found == replace(TAKEN, generation=REFERENCE, base=1, sha256="ab" * 32)
+    assert found == replace(TAKEN, generation=REFERENCE, lists=(1,), sha256="ab" * 32)
 
 
 def test_every_field_of_a_table_and_a_file_is_stored() -> None:
@@ -103,6 +104,39 @@ def test_it_holds_only_what_changed() -> None:
     assert WHOLE.dropped == (file_of(BEFORE).key,)
     assert WHOLE.access == {"checked_at": "2026-11-22T00:00:00+00:00"}
     assert document(before=(file_of(SNAPSHOT),)).added == AddedFiles()
+
+
+def test_a_snapshot_and_a_table_are_left_out_where_they_are_those_of_the_file_before() -> None:
+    files = [file_of(BEFORE), file_of(BEFORE, 2), file_of(SNAPSHOT), file_of(SNAPSHOT, 2)]
+
+    added = AddedFiles.of(files)
+
+    assert (added.snapshot_id, added.table) == ((BEFORE, None, SNAPSHOT, None), ("metadata", None, None, None))
+    assert [(each["snapshot_id"], each["table"], each["rows"]) for each in added.each()] == [
+        (file.snapshot_id, file.table, file.rows) for file in files
+    ]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"lists": (2,)},
+        {"lists": (0, 1)},
+        {"lists": (1, 1)},
+        {"sequence": 9, "lists": (2, 1)},
+        {"sequence": 9, "lists": (1, 2, 3, 4, 5, 6)},
+        {"added": {**ADDED, "rows": []}},
+        {"added": {**ADDED, "table": [None]}},
+        {"added": {**ADDED, "snapshot_id": [None]}},
+    ],
+    ids=["its own", "no number", "twice", "out of order", "too many", "another length", "no table", "no snapshot"],
+)
+def test_lists_that_no_writer_writes_are_refused(change: dict[str, Any]) -> None:
+    facts = json.loads(MANIFEST.write(WHOLE))
+    assert MANIFEST.read(json.dumps(facts).encode(), "m") == WHOLE
+
+    with pytest.raises(SnapshotCorruptError):
+        MANIFEST.read(json.dumps(facts | change).encode(), "m")
 
 
 @pytest.mark.parametrize(

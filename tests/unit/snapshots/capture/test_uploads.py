@@ -75,3 +75,17 @@ def test_a_file_whose_block_raises_never_appears(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="first"):
         _write_all(store, ["data/one"], ValueError("first"))
     assert (store.get("data/one"), store.get("data/last")) == (b"data/one", None)
+
+
+def test_a_file_is_not_left_open_where_an_earlier_one_failed(tmp_path: Path) -> None:
+    store = _Waiting(tmp_path, failing="data/0")
+    with pytest.raises(StoreError, match="data/0 was refused"):
+        _write_all(store, [f"data/{number}" for number in range(9)])
+    assert not list(tmp_path.rglob("*.partial*"))
+
+
+def test_a_file_that_fails_beside_another_error_is_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    store = _Waiting(tmp_path, failing="data/one")
+    with pytest.raises(ValueError, match="first"):
+        _write_all(store, ["data/one"], ValueError("first"))
+    assert "a file could not be completed either: data/one was refused." in caplog.text

@@ -1,0 +1,58 @@
+"""A writer that may not write is refused before it reads, and a retry of what was committed needs no table."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from airflow_provider_elementary.elementary_schema import Category
+from airflow_provider_elementary.exceptions import ConfigurationError, StoreRefusedError, TableLockedError
+from airflow_provider_elementary.snapshots import LocalKeys, Repository, capture, write_snapshot
+from airflow_provider_elementary.warehouses.source import WarehouseSource
+from tests.support.signing import SIGNER, STORE_ID
+from tests.support.syncs import EVERYTHING, Sync
+
+SOME_KEYS = LocalKeys({one: key for one, key in LocalKeys.generate().items() if one is not Category.RUN_RESULTS})
+
+
+@pytest.mark.parametrize("is_empty", [True, False])
+@pytest.mark.parametrize("keys", [None, SOME_KEYS], ids=["no keys", "a key missing"])
+@pytest.mark.parametrize(
+    ("named", "message"), [({"store_id": STORE_ID}, "No signing key"), ({"signing": SIGNER}, "No store_id")]
+)
+def test_who_may_not_sign_is_refused_before_anything_is_read(
+    keys: LocalKeys | None, named: dict[str, Any], message: str, is_empty: bool, sync: Sync, monkeypatch: Any
+) -> None:
+    assert sync.repository.store_id == STORE_ID
+    if not is_empty:
+        sync.snapshot()
+    with sync.source() as source:
+        monkeypatch.setattr(source, "read", lambda *_, **__: pytest.fail("read before the writer was refused"))
+
+        with pytest.raises(ConfigurationError, match=message):
+            write_snapshot(source, Repository(sync.store, keys, **named), policy=EVERYTHING)
+
+
+def test_no_row_is_taken_to_a_store_in_which_two_writers_would_win(sync: Sync, monkeypatch: Any) -> None:
+    def refuse(_: object) -> None:
+        raise StoreRefusedError("both won")
+
+    monkeypatch.setattr(capture, "require_one_winner", refuse)
+
+    with pytest.raises(StoreRefusedError, match="both won"):
+        sync.snapshot()
+    assert not list(sync.store.list("data/"))
+
+
+def test_a_retry_of_a_committed_run_needs_no_table(sync: Sync, monkeypatch: Any) -> None:
+    first = sync.snapshot(run_key="run")
+
+    def locked(_: WarehouseSource) -> None:
+        raise TableLockedError("elementary", ["dbt_run_results"], [], 10)
+
+    monkeypatch.setattr(WarehouseSource, "hold", locked)
+
+    assert sync.snapshot(run_key="run").snapshot_id == first.snapshot_id
+    with pytest.raises(TableLockedError):
+        sync.snapshot(run_key="another")
