@@ -34,10 +34,10 @@ SELECT
     any_value(good_at) AS ended_at,
     count(*) + coalesce(sum(len(times)), 0)::BIGINT AS times,
     list_sort(list_concat(list(seen_at), flatten(list(coalesce(times, []))))) AS seen_at,
-    last(status ORDER BY level <> 'skipped', seen_at, rank) AS state,
+    last(status ORDER BY level <> 'skipped', seen_at, rank, status) AS state,
     coalesce(any_value(known.name), any_value(named.name), any_value(d.name)) AS name,
     coalesce(any_value(known.short_name), any_value(named.short_name)) AS short_name,
-    arg_max(invocation_id, seen_at) AS invocation_id,
+    last(invocation_id ORDER BY seen_at, rank, invocation_id) FILTER (invocation_id IS NOT NULL) AS invocation_id,
     nullif(trim(coalesce(any_value(known.test_column_name), any_value(named.column_name))), '') AS column_name
 FROM runs_of_results
 LEFT JOIN named USING (subject)

@@ -3,12 +3,16 @@
 , events AS (
     SELECT 'test' AS kind, test AS subject, full_table_name, seen_at, status, invocation_id, execution FROM executions
     UNION ALL
-    SELECT DISTINCT ON (execution)
-        'run', r.unique_id, full_table_name, seen_at, {status}, r.invocation_id,
-        coalesce(nullif(trim(model_execution_id), ''), concat_ws('|', r.unique_id, seen_at)) AS execution
-    FROM runs AS r
-    LEFT JOIN places AS p ON p.unique_id = r.unique_id AND p.invocation_id IS NOT DISTINCT FROM r.invocation_id
-    WHERE nullif(trim(r.unique_id), '') IS NOT NULL
+    -- A result that was written again counts as it was written last.
+    (
+        SELECT DISTINCT ON (execution)
+            'run', r.unique_id, full_table_name, seen_at, {status} AS stated, r.invocation_id,
+            coalesce(nullif(trim(model_execution_id), ''), concat_ws('|', r.unique_id, seen_at)) AS execution
+        FROM runs AS r
+        LEFT JOIN places AS p ON p.unique_id = r.unique_id AND p.invocation_id IS NOT DISTINCT FROM r.invocation_id
+        WHERE nullif(trim(r.unique_id), '') IS NOT NULL
+        ORDER BY execution, seen_at DESC NULLS LAST, stated, full_table_name
+    )
     UNION ALL
     SELECT DISTINCT 'source_freshness', c.unique_id, full_table_name, c.created_at, {status}, c.invocation_id, NULL
     FROM dbt_source_freshness_results AS c

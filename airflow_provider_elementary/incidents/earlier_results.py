@@ -208,7 +208,8 @@ def reduced(
     until = max(times)
     of_jobs = [command for command in commands if command.job and command.invocation_id]
     names = ("invocation_id", "job", "ran_at")
-    of_each = [(command.invocation_id, command.job, command.at) for command in of_jobs]
+    # A row of a command may be there twice.
+    of_each = list(dict.fromkeys((command.invocation_id, command.job, command.at) for command in of_jobs))
     types = (pa.string(), pa.string(), pa.timestamp("us"))
     engine.register("jobs", _table(names, types, of_each))
     gaps = [(job, last, usual_since(last)) for job, last in _last_runs(of_jobs, as_of)]

@@ -1,5 +1,5 @@
 -- The results before a time, with what decides whether a condition, now or later, depends on them. Of a streak of
--- results that are not good, the first and the newest of each level stay; others may fold into the first.
+-- results that are not good, the first and the newest of each level stay; others may fold into the first that can take them.
 CREATE TABLE ordered AS
 WITH old AS (
     SELECT kind, subject, full_table_name, level, rank, invocation_id, execution, seen_at, times,
@@ -17,7 +17,8 @@ SELECT *,
     seen_at IN (
         min(seen_at) OVER of_streak, max(seen_at) OVER (PARTITION BY kind, subject, full_table_name, streak, level)
     ) AS is_end,
-    first_value(CASE WHEN is_only THEN invocation_id END) OVER (of_streak ORDER BY seen_at, rank) AS folds_into
+    first_value(CASE WHEN is_only THEN invocation_id END IGNORE NULLS) OVER (of_streak ORDER BY seen_at, rank)
+        AS folds_into
 FROM bad WINDOW of_streak AS (PARTITION BY kind, subject, full_table_name, streak)
 UNION ALL BY NAME SELECT * FROM old WHERE level = 'good';
 
@@ -31,7 +32,7 @@ WITH expected AS (
 SELECT subject, invocation_id FROM ordered
 WHERE CASE
     WHEN level = 'good' THEN place = 1 OR earlier IS NULL OR earlier <> 'good' OR later IS NULL
-    ELSE is_end OR NOT is_only OR folds_into IS NULL OR times IS NOT NULL
+    ELSE is_end OR NOT is_only OR folds_into IS NULL OR invocation_id = folds_into OR times IS NOT NULL
 END OR (
     kind = 'source_freshness'
     AND utc >= (SELECT max(utc) FROM ordered WHERE kind = 'source_freshness') - INTERVAL 131 DAYS

@@ -90,6 +90,7 @@ built AS (
         r.* REPLACE ({status_sql("status")} AS status), full_table_name
     FROM runs AS r
     JOIN places AS p ON p.unique_id = r.unique_id AND p.invocation_id IS NOT DISTINCT FROM r.invocation_id
+    ORDER BY seen_at DESC NULLS LAST, r.status, full_table_name
 )
 """  # noqa: S608 - constants
 

@@ -151,6 +151,16 @@ def invocations(*hours: float, command: str = "build") -> list[dict[str, Any]]:
         for hour in hours
     ]
 
+    @pytest.mark.parametrize("order", [1, -1])
+    @pytest.mark.parametrize(("first", "then", "states"), [("error", "success", []), ("success", "error", ["error"])])
+    def test_a_run_that_is_written_again_counts_as_written_last(
+        self, first: str, then: str, states: list[str], order: int
+    ) -> None:
+        row = run(0, status=first, resource_type="model", invocation_id="one")
+        again = {**row, "status": then, "created_at": row["created_at"] + timedelta(minutes=5)}
+
+        assert [condition.state for condition in found(dbt_run_results=[row, again][::order])] == states
+
 
 class TestInvocations:
     DAILY = tuple(24.0 * day for day in range(12))

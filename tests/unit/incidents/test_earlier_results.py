@@ -261,6 +261,40 @@ def test_a_test_that_always_fails_keeps_the_ends_of_its_streak_and_when_results_
         assert earlier.tables["elementary_test_results"].num_rows <= 4
 
 
+@pytest.mark.parametrize("odd", ["a command twice", "a first result of no command"])
+def test_a_streak_folds_into_its_first_result_that_can_take_others(odd: str) -> None:
+    def command(day: int, row: dict[str, Any]) -> str | None:
+        return None if day == 2 and odd == "a first result of no command" else str(row["invocation_id"])
+
+    earlier = None
+    for days in (30, 31, 40):
+        held = little(days, dict.fromkeys(range(2, 99), "fail"), invocation_id=command)
+        if odd == "a command twice":
+            markers = held["dbt_invocations"]
+            held["dbt_invocations"] = pa.concat_tables([markers, markers.slice(2, 1)])
+        earlier = compare(held, MONDAY + timedelta(days=days - 1, hours=2), earlier)[0].earlier
+
+        assert (None in since) == (days == 30)
+        assert earlier is not None
+        assert earlier.tables["elementary_test_results"].num_rows <= 5
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_two_results_of_one_time_say_the_same_in_any_order(order: int) -> None:
+    bad = {2: "fail", 3: "error", 4: "fail"}
+    held = little(6, bad)
+    twins = [
+        {**row, "status": "error", "invocation_id": "another", "test_execution_id": "another"}
+        for row in little(5, bad)["elementary_test_results"].to_pylist()[-1:]
+    ]
+    rows = [*held["elementary_test_results"].to_pylist(), *twins][::order]
+    held["elementary_test_results"] = rows_table("elementary_test_results", rows)
+
+    condition = dbt_conditions(TableSource(held), as_of=MONDAY + timedelta(days=6)).conditions[0]
+
+    assert (condition.subject, condition.times, condition.state) == (TESTS[0], 4, "fail")
+
+
 def test_the_id_of_an_execution_that_is_not_kept_has_all_read_again() -> None:
     def execution(day: int, row: dict[str, Any]) -> str:
         return "c5" if day == 11 else str(row["invocation_id"])
