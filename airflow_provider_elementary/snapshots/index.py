@@ -37,6 +37,8 @@ LEVELS = ((1024, 5), (256, 3), (64, 2), (16, 1), (4, 0))
 #: By which pages the whole chain is listed, and by which a snapshot is searched.
 LISTED, SEARCHED = LEVELS[:4], LEVELS[1:4]
 WIDE, NARROW = 256, 16
+#: The pages that are written with their last snapshot: they say soonest what there was.
+_FIRST = 4
 #: What a commit asks to write a page: for what it is made of, and to put it.
 _PAGE_REQUESTS = 5
 
@@ -141,8 +143,8 @@ def newest_row(repository: Repository, number: int) -> Row | None:
 
     There was such a snapshot, whatever is left of it.
     """
-    for place in _places(repository, NARROW, number // NARROW)[: -LOOKS - 1 : -1]:
-        if rows := read_page(repository, NARROW, place):
+    for place in _places(repository, _FIRST, number // _FIRST)[: -LOOKS - 1 : -1]:
+        if rows := read_page(repository, _FIRST, place):
             return rows[-1]
     return None
 
@@ -272,6 +274,12 @@ def _write_page(repository: Repository, width: int, place: int) -> None:
     pages, left = read_pages(repository, numbers, _parts_of(width, place))
     known = {row.sequence: row for page in pages for row in page}
     known |= read_index_rows(repository, left, numbers[-1], ())[0]
+    after = [row for _, row in sorted(known.items())][1:]
+    if (child := repository.read.get(numbers[-1] + 1)) is not None:
+        after.append(Row.of(child))
+    if any(row.parent != known[row.sequence - 1].as_parent for row in after if row.sequence - 1 in known):
+        # A smaller page is of snapshots that were removed, and others have their numbers now.
+        known = read_index_rows(repository, numbers, numbers[-1], ())[0]
     page = IndexPage.of([row for _, row in sorted(known.items())])
     if claim(repository.documents, index_key(width, place), PAGE, page, Role.STORE, number=numbers[-1]) is not None:
         log.info("wrote a page of %s snapshots up to number %s", len(known), numbers[-1])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Collection
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -56,6 +57,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _COMMIT_ATTEMPTS = 5
+#: How long the newest manifest that a plan was made with is taken for the newest.
+_PLAN_SECONDS = 3600.0
 #: How many of the newest manifests are searched for the commit of a run: retries follow soon, and each is a request.
 _RECENT = 8
 #: The most manifests that are looked at, compactions included: the first run of a compaction commits one for each day.
@@ -76,8 +79,10 @@ def commit(repository: Repository, manifest: Manifest, plan: Plan) -> Manifest |
     for attempt in range(_COMMIT_ATTEMPTS):
         with Threads(1) as threads:
             there = threads.submit(require_files, repository, manifest)
-            # Nobody may have committed since the plan was made: then its number is still free.
-            head = plan.head if plan.head is not None and not attempt else find_head(repository)
+            # Nobody may have committed since the plan was made: then its number is still free. Numbers that others took
+            # are free again a day after a prune.
+            is_new = abs(time.time() - plan.made_at) < _PLAN_SECONDS
+            head = plan.head if plan.head is not None and is_new and not attempt else find_head(repository)
         newest = head.document.sequence if head else 0
         if plan.base is not None:
             if head is None or (rebased := rebase(repository, manifest, plan.base.manifest.sequence, newest)) is None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import time
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Literal
 
@@ -55,6 +56,7 @@ class Plan:
     :param damage: what is wrong with the chain, in words; None where nothing is.
     :param lost_until: snapshots after the parent up to this number are lost; None where none is.
     :param head: the newest manifest, where this process has just found it.
+    :param made_at: when that was, in seconds since 1970.
     """
 
     parent: Manifest | None
@@ -64,6 +66,7 @@ class Plan:
     damage: str | None = None
     lost_until: int | None = None
     head: Signed[ManifestDocument] | None = None
+    made_at: float = field(default_factory=time.time)
 
     @property
     def kind(self) -> Literal["full", "incremental"]:

@@ -211,6 +211,10 @@ class TestAHiddenNewestSnapshot:
             rest.path(manifest_key(number)).unlink()
         return hidden
 
+    def hide_page(self, rest: Rest) -> None:
+        """Remove the page that lists the hidden ones too: who may delete objects may delete it."""
+        rest.path(index_key(4, 0)).unlink()
+
     def test_is_found_by_its_anchor_and_stops_what_reads_and_prunes(
         self, rest: Rest, manifests: list[Manifest]
     ) -> None:
@@ -223,12 +227,23 @@ class TestAHiddenNewestSnapshot:
         report = verify(rest.repository, anchors=[anchor(manifests)])
         assert report.outcome is Outcome.DAMAGED
 
+    def test_is_found_by_the_page_that_was_written_with_it(
+        self, rest: Rest, manifests: list[Manifest], tmp_path: Path
+    ) -> None:
+        self.hide(rest, HEAD)
+
+        with pytest.raises(SnapshotCorruptError, match="it ends at number 3, and snapshot number 4 was recorded"):
+            take(rest, tmp_path / "warehouse.duckdb", world_after(7))
+
     def test_is_found_by_its_age_where_nobody_recorded_it(self, rest: Rest, manifests: list[Manifest]) -> None:
         with pytest.raises(SnapshotOverdueError, match="and at most 0:00:00 is accepted"):
             open_snapshot(rest.repository, max_age=timedelta(0))
 
     def test_loses_no_file_to_a_prune_that_does_not_know_of_it(self, rest: Rest, manifests: list[Manifest]) -> None:
         hidden = self.hide(rest, HEAD)
+        with pytest.raises(SnapshotCorruptError, match="nothing was pruned"):
+            prune(rest.repository, Retention(), now=LATER, orphan_age=timedelta(0), grace=timedelta(0))
+        self.hide_page(rest)
         # Ids name seconds: the hidden one was begun later.
         written = {file.key for file in manifests[-1].new_files if manifests[-1].taken_at > manifests[-2].taken_at}
 
@@ -269,6 +284,7 @@ class TestAHiddenNewestSnapshot:
         self, rest: Rest, manifests: list[Manifest], tmp_path: Path
     ) -> None:
         hidden = self.hide(rest, 3, 4)
+        self.hide_page(rest)
         fork = take(rest, tmp_path / "warehouse.duckdb", world_after(7))
         put(rest, manifest_key(4), hidden[4])
 

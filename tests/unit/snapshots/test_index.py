@@ -12,7 +12,14 @@ import pytest
 from airflow_provider_elementary.exceptions import SnapshotNotFoundError
 from airflow_provider_elementary.snapshots import find_manifest
 from airflow_provider_elementary.snapshots.chain import Damage, check_chain, read_chain
-from airflow_provider_elementary.snapshots.index import LEVELS, _page_due, numbers_of, pages_of, write_missing_pages
+from airflow_provider_elementary.snapshots.index import (
+    LEVELS,
+    _page_due,
+    numbers_of,
+    pages_of,
+    read_page,
+    write_missing_pages,
+)
 from airflow_provider_elementary.snapshots.index_page import PAGE
 from airflow_provider_elementary.snapshots.lookup import committed_sequences, find_head, newest_sequences
 from airflow_provider_elementary.snapshots.maintenance.prune import prune
@@ -264,7 +271,7 @@ def test_snapshots_that_a_page_lists_and_are_gone_are_damage(chain: SyntheticCha
 
     findings, _ = check_chain(read_chain(chain.repository()))
 
-    assert [(found.damage, found.object) for found in findings] == [(Damage.ROLLED_BACK, manifest_key(304))]
+    assert [(found.damage, found.object) for found in findings] == [(Damage.ROLLED_BACK, manifest_key(LENGTH))]
 
 
 def test_another_snapshot_of_a_number_that_a_page_lists_is_damage(
@@ -298,6 +305,27 @@ def test_an_older_page_of_snapshots_that_were_removed_answers_for_no_other_snaps
     assert find_manifest(chain.repository(), removed.taken_at - timedelta(hours=20)) == forked
     with pytest.raises(SnapshotNotFoundError):
         find_manifest(chain.repository(), _id_of(chain, pages))
+
+
+def test_a_wider_page_is_not_made_of_a_smaller_one_of_snapshots_that_were_removed(
+    chain: SyntheticChain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    removed, stale = find_manifest(chain.repository()), index_key(4, 77)
+    older = chain.store.objects.pop(stale)
+    del chain.store.objects[manifest_key(LENGTH)]
+    chain.newest = find_manifest(chain.repository())
+    monkeypatch.setattr(counting_store, "BEGAN", BEGAN + timedelta(minutes=1))
+    chain.grow(LENGTH + 4)
+    chain.store.objects[stale] = older
+    chain.grow(LENGTH + 12)
+
+    rows = read_page(chain.repository(), 16, 19)
+
+    assert rows is not None
+    assert [row.sha256 for row in rows] == [
+        chain.repository().read_signed(number).sha256 for number in numbers_of(16, 19)
+    ]
+    assert removed.snapshot_id not in {row.snapshot_id for row in rows}
 
 
 def _id_of(chain: SyntheticChain, pages: Mapping[str, bytes]) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
@@ -13,8 +15,10 @@ import pytest
 from airflow_provider_elementary.elementary_schema import Category
 from airflow_provider_elementary.exceptions import StoreRefusedError
 from airflow_provider_elementary.snapshots import find_manifest
-from airflow_provider_elementary.snapshots.capture.commit import committed_for, require_writer
+from airflow_provider_elementary.snapshots.capture.commit import commit, committed_for, require_writer
+from airflow_provider_elementary.snapshots.capture.plan import Plan
 from airflow_provider_elementary.snapshots.lookup import find_head
+from airflow_provider_elementary.storage.layout import manifest_key
 from airflow_provider_elementary.storage.object_store.local import LocalStore
 from airflow_provider_elementary.storage.object_store.s3 import S3Store
 from tests.support import counting_store
@@ -138,3 +142,23 @@ def test_the_time_of_a_snapshot_never_goes_back(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(counting_store, "BEGAN", counting_store.BEGAN - timedelta(days=10))
 
     assert chain.commit(chain.repository()).created_at == newest.created_at
+
+
+@pytest.mark.parametrize(("hours", "number"), [(0, 4), (25, 7)])
+def test_a_plan_of_a_day_ago_does_not_say_what_is_newest(hours: float, number: int) -> None:
+    chain = SyntheticChain(CountingStore())
+    chain.grow(3)
+    repository = chain.repository()
+    head, parent = find_head(repository), chain.newest
+    assert parent is not None
+    manifest = replace(parent, snapshot_id="20270101T000000Z-00000000", kind="full", files=())
+    if hours:
+        # What others committed, and a prune removed.
+        chain.grow(6)
+        for gone in (4, 5):
+            del chain.store.objects[manifest_key(gone)]
+
+    committed = commit(repository, manifest, Plan(parent, None, "", head=head, made_at=time.time() - hours * 3600))
+
+    assert committed is not None
+    assert committed.sequence == number
