@@ -24,7 +24,7 @@ from tests.support.datasets import write_postgres, write_snowflake
 from tests.support.little_project import small_world
 from tests.support.signing import STORE_ID, opened
 from tests.support.stores import Rest, copied, grow, local_rest
-from tests.support.tampering import digest_of, exchange_data_keys, flip, rewrite_chain, swap
+from tests.support.tampering import digest_of, exchange_data_keys, flip, remove_pages, rewrite_chain, swap
 
 if TYPE_CHECKING:
     from tests.servers.aws import AwsServer
@@ -140,6 +140,7 @@ def tampered(master_keys: dict[str, str], tmp_path: Path, monkeypatch: pytest.Mo
     exchange_data_keys(damaged, 4, "configuration", "failed_rows_sample")
     swap(*(swapped.path(manifest_key(number)) for number in (2, 3)))
     short.store.delete(manifest_key(4))
+    remove_pages(short)
     rewrite_chain(rewritten, 2, 4)
     for name in names:
         connection = local_store(tmp_path / name / "store", master_keys)

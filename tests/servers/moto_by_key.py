@@ -1,4 +1,7 @@
-"""Runs moto's server with AWS's rule for deleting many objects.
+"""Runs moto's server with AWS's rules for conditional writes and for deleting many objects.
+
+Of two conditional writes at once AWS lets one win; moto looks first and writes then, so that both may. Here objects are
+written one at a time.
 
 AWS asks for ``s3:DeleteObject`` on each object that a request names, moto for it on the bucket, so that a policy on a
 prefix allows none. Here each object is asked for; where one is denied none is deleted; AWS deletes the rest.
@@ -7,6 +10,7 @@ prefix allows none. Here each object is asked for; where one is denied none is d
 
 from __future__ import annotations
 
+from threading import Lock
 from typing import Any
 
 import xmltodict
@@ -15,6 +19,14 @@ from moto.s3.responses import S3Response
 from moto.server import main
 
 _delete_keys = S3Response._bucket_response_delete_keys
+_put_object = S3Response.put_object
+_WRITING = Lock()
+
+
+def put_object_one_at_a_time(response: S3Response) -> Any:
+    """Answer a request that writes an object."""
+    with _WRITING:
+        return _put_object(response)
 
 
 def delete_if_each_is_allowed(response: S3Response, bucket_name: str, authenticated: bool = True) -> Any:
@@ -28,5 +40,6 @@ def delete_if_each_is_allowed(response: S3Response, bucket_name: str, authentica
 
 
 if __name__ == "__main__":
+    setattr(S3Response, _put_object.__name__, put_object_one_at_a_time)
     setattr(S3Response, _delete_keys.__name__, delete_if_each_is_allowed)
     main()

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from airflow_provider_elementary.storage.documents import sha256
-from airflow_provider_elementary.storage.layout import GENESIS, generation_key, manifest_key
+from airflow_provider_elementary.storage.layout import GENESIS, INDEX, generation_key, manifest_key
 from tests.support.signing import SIGNER, signed
 from tests.support.stores import Rest
 
@@ -38,6 +38,14 @@ def edit_signed(rest: Rest, name: str, change: Callable[[dict[str, Any]], None])
     _, _, body = rest.path(name).read_bytes().partition(b"\n")
     store_id = sha256(rest.path(GENESIS).read_bytes())
     rest.path(name).write_bytes(signed(SIGNER, store_id, name, _changed(body, change)))
+    # Who may replace manifests may remove the pages that list them.
+    remove_pages(rest)
+
+
+def remove_pages(rest: Rest) -> None:
+    """Remove all pages of the index."""
+    for found in list(rest.store.list(INDEX)):
+        rest.store.delete(found.key)
 
 
 def edit_generation(rest: Rest, sequence: int, change: Callable[[dict[str, Any]], None]) -> None:

@@ -101,6 +101,7 @@ ATTACKS: tuple[Attack, ...] = (
         {
             "read": (
                 f"{_HIDDEN}is_found_by_its_anchor_and_stops_what_reads_and_prunes",
+                f"{_HIDDEN}is_found_by_the_page_that_was_written_with_it",
                 f"{_HIDDEN}is_found_by_its_age_where_nobody_recorded_it",
             ),
             "write": (

@@ -24,6 +24,10 @@ def history_with_purged_days(path: Path, policy: Policy) -> tuple[MetricHistory,
     stored = history.stored(history.update())
     history.now += timedelta(days=90)
     history.a_run()
+    history.now += timedelta(days=1)
+    history.a_run()
+    # The source keeps these two runs: that the older rows are gone is a purge.
+    history.snapshot(policy=policy)
     history.old_rows_are_purged()
     return history, {key for key in stored if name_of(key) not in OF_THE_PRESENT}
 
