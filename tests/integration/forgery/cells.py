@@ -101,11 +101,11 @@ ATTACKS: tuple[Attack, ...] = (
         {
             "read": (
                 f"{_HIDDEN}is_found_by_its_anchor_and_stops_what_reads_and_prunes",
-                f"{_HIDDEN}is_found_by_the_page_that_was_written_with_it",
                 f"{_HIDDEN}is_found_by_its_age_where_nobody_recorded_it",
             ),
             "write": (
                 f"{_HIDDEN}makes_the_next_one_full_with_new_keys_and_fails_its_task",
+                f"{_HIDDEN}is_found_by_the_page_that_was_written_with_it",
                 f"{_HIDDEN}that_is_recorded_as_lost_makes_no_further_snapshot_full",
             ),
             "verify": (
