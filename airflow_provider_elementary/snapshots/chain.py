@@ -164,7 +164,7 @@ def _unreadable(number: int, error: ElementaryError) -> ChainFinding:
 
 
 def check_chain(
-    chain: Chain, anchors: Iterable[Anchor] = (), lost: Iterable[Tombstone] = ()
+    chain: Chain, anchors: Iterable[Anchor] = (), lost: Sequence[Tombstone] = ()
 ) -> tuple[list[ChainFinding], list[str]]:
     """Check the chain of manifests and that of prune records.
 
@@ -180,6 +180,7 @@ def check_chain(
         heads.append(Anchor(chain.indexed.sequence, chain.indexed.sha256, "the newest page of the index"))
     stones = {**chain.tombstones, **{stone.sequence: stone for stone in lost}}
     findings, notes = _check_links(chain, stones)
+    findings += _check_lists(chain, {stone.sequence for stone in lost})
     findings += _check_records(chain.records)
     findings += _check_newest_record(chain)
     named = {(finding.damage, finding.object) for finding in findings}
@@ -220,14 +221,18 @@ def require_intact_chain(
 
 def _tombstones_of_lost(chain: Chain, numbers: list[int]) -> list[Tombstone]:
     head = chain.head.sequence if chain.head else 0
-    known = chain.tombstones
-    if wrong := [number for number in numbers if number in chain.links or number in known or not 0 < number < head]:
+    known, listed = chain.tombstones, _listed_and_gone(chain)
+    there = {*chain.links, *known} - listed.keys()
+    if wrong := [number for number in numbers if number in there or not 0 < number < head]:
         raise ConfigurationError(
             f"{', '.join(map(str, wrong))}: not a missing manifest below the newest, {head}. Only the loss of a "
             "missing manifest can be acknowledged. Remove an unreadable manifest before you acknowledge its loss."
         )
     stones: dict[int, Tombstone] = {}
     for number in numbers:
+        if number in known:
+            stones[number] = known[number]
+            continue
         before = chain.links.get(number - 1) or known.get(number - 1) or stones.get(number - 1)
         child = chain.links.get(number + 1) or known.get(number + 1)
         # Of several in a row, only the hash of the last one is known: the manifest after it names it.
@@ -263,6 +268,27 @@ def _check_links(chain: Chain, stones: Mapping[int, Tombstone]) -> tuple[list[Ch
         notes.append(f"{len(lost)} snapshots are recorded as lost, from number {min(lost)} on")
     findings += _missing(chain, stones, lost, newest)
     return sorted(findings, key=lambda finding: finding.object), notes
+
+
+def _listed_and_gone(chain: Chain) -> dict[int, int]:
+    """Return the pruned manifests that are not there, though a snapshot that stays adds to their lists: which one."""
+    pruned = chain.tombstones.keys() - chain.links.keys()
+    return {number: link.sequence for link in chain.snapshots for number in link.lists if number in pruned}
+
+
+def _check_lists(chain: Chain, acknowledged: Collection[int]) -> list[ChainFinding]:
+    """Check that the pruned manifests are there which prune leaves for the lists of others."""
+    reported = {found.object for found in chain.findings}
+    return [
+        ChainFinding(
+            Damage.MISSING,
+            manifest_key(number),
+            f"It was pruned, but the list of snapshot number {by} adds to it, for which prune left it. Restore it from "
+            "a replica or an older version of the object.",
+        )
+        for number, by in sorted(_listed_and_gone(chain).items())
+        if number not in acknowledged and manifest_key(number) not in reported
+    ]
 
 
 def _check_link(link: Row, stone: Tombstone | None) -> ChainFinding | None:

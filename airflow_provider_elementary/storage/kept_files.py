@@ -98,10 +98,13 @@ class KeptFiles:
 
         They are as encrypted as they were.
         """
-        if not self._content:
+        with self._lock:
+            # A request that nobody waits for any more may still end.
+            kept = dict(self._content)
+        if not kept:
             return b""
         parts = [_TIME.pack(int(datetime.now(UTC).timestamp()))]
-        for digest, content in self._content.items():
+        for digest, content in kept.items():
             parts += [_HEAD.pack(bytes.fromhex(digest), len(content)), content]
         return b"".join(parts)
 

@@ -7,7 +7,12 @@ from typing import Any
 import pytest
 
 from airflow_provider_elementary.elementary_schema import Category
-from airflow_provider_elementary.exceptions import ConfigurationError, StoreRefusedError, TableLockedError
+from airflow_provider_elementary.exceptions import (
+    ConfigurationError,
+    StoreRefusedError,
+    TableLockedError,
+    TableReplacedError,
+)
 from airflow_provider_elementary.snapshots import LocalKeys, Repository, capture, write_snapshot
 from airflow_provider_elementary.warehouses.source import WarehouseSource
 from tests.support.signing import SIGNER, STORE_ID
@@ -56,3 +61,24 @@ def test_a_retry_of_a_committed_run_needs_no_table(sync: Sync, monkeypatch: Any)
     assert sync.snapshot(run_key="run").snapshot_id == first.snapshot_id
     with pytest.raises(TableLockedError):
         sync.snapshot(run_key="another")
+
+
+def test_each_attempt_begins_with_what_is_newest_then(sync: Sync, monkeypatch: Any) -> None:
+    captured, heads = capture._capture, list[Any]()
+
+    def replaced_once(attempt: Any, head: Any) -> Any:
+        heads.append(head)
+        if len(heads) == 1:
+            # Another writer commits while this one reads a table that dbt replaces.
+            monkeypatch.setattr(capture, "_capture", captured)
+            sync.snapshot(run_key="another")
+            monkeypatch.setattr(capture, "_capture", replaced_once)
+            raise TableReplacedError("elementary", ["dbt_run_results"])
+        return captured(attempt, head)
+
+    sync.snapshot()
+    monkeypatch.setattr(capture, "_capture", replaced_once)
+
+    sync.snapshot(run_key="run")
+
+    assert [head.document.sequence for head in heads] == [1, 2]

@@ -19,14 +19,15 @@ from airflow_provider_elementary.exceptions import (
     UnprovedError,
 )
 from airflow_provider_elementary.snapshots import Manifest, Repository, find_manifest, open_snapshot
-from airflow_provider_elementary.snapshots.chain import Anchor
+from airflow_provider_elementary.snapshots.chain import Anchor, Damage, check_chain, read_chain
 from airflow_provider_elementary.snapshots.diff import diff
 from airflow_provider_elementary.snapshots.maintenance.prune import prune
 from airflow_provider_elementary.snapshots.maintenance.retention import Retention
 from airflow_provider_elementary.snapshots.verify import verify
 from airflow_provider_elementary.storage.documents import sha256
-from airflow_provider_elementary.storage.layout import GENESIS, manifest_key
+from airflow_provider_elementary.storage.layout import GENESIS, MANIFESTS, manifest_key
 from airflow_provider_elementary.storage.trust import introduce
+from tests.support.counting_store import CountingStore, SyntheticChain
 from tests.support.signing import SIGNER, STORE_ID, entry, new_signer, opened
 from tests.support.stores import Rest, grow, local_rest, take, world_after
 from tests.support.tampering import edit_signed, swap
@@ -203,6 +204,31 @@ class TestALostManifest:
         assert verify(rest.repository, snapshot="all").findings == ()
         held = {found.key for found in rest.store.list("data/")}
         assert held == {file.key for manifest in (*manifests[:2], taken) for file in manifest.files}
+
+    def test_that_was_pruned_and_is_still_listed_is_named_and_stops_a_prune(self) -> None:
+        chain = SyntheticChain(CountingStore())
+        chain.grow(10)
+        for days in (0, 2):
+            prune(chain.repository(), Retention(keep_last=2), now=LATER + timedelta(days=days))
+        assert chain.newest is not None
+        gone = manifest_key(chain.newest.lists[0])
+        del chain.store.objects[gone]
+        # A full one after it, so that the newest snapshot does not need it.
+        chain.syncs = 168
+        chain.grow(11)
+        files = {key for key in chain.store.objects if key.startswith("data/")}
+
+        findings, _ = check_chain(read_chain(chain.repository()))
+        assert [(found.damage, found.object) for found in findings] == [(Damage.MISSING, gone)]
+        for days in (3, 5):
+            with pytest.raises(SnapshotCorruptError, match=f"nothing was pruned: {gone} is missing"):
+                prune(chain.repository(), Retention(), now=LATER + timedelta(days=days))
+        assert files == {key for key in chain.store.objects if key.startswith("data/")}
+
+        number = int(gone.removeprefix(MANIFESTS))
+        report = prune(chain.repository(), Retention(), acknowledge_loss=[number], now=LATER + timedelta(days=6))
+        assert [decision.sequence for decision in report.removed] == [10, 9]
+        assert check_chain(read_chain(chain.repository()))[0] == []
 
     @pytest.mark.parametrize("number", [0, 2, 4, 5], ids=["none", "there", "the newest", "beyond"])
     def test_is_not_given_up_where_it_is_not_lost(self, rest: Rest, number: int) -> None:

@@ -6,9 +6,8 @@ import logging
 import os
 from collections.abc import Collection, Mapping
 from concurrent.futures import Future, wait
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_elementary.elementary_schema import TABLES, Category
@@ -47,7 +46,6 @@ from airflow_provider_elementary.snapshots.capture.split import split_into_parts
 from airflow_provider_elementary.snapshots.capture.table import SourceHistoryTruncated, columns_to_read
 from airflow_provider_elementary.snapshots.lookup import find_head
 from airflow_provider_elementary.snapshots.manifest import Manifest
-from airflow_provider_elementary.snapshots.manifest_document import ManifestDocument
 from airflow_provider_elementary.snapshots.policy import Policy
 from airflow_provider_elementary.source import read_all
 from airflow_provider_elementary.storage.layout import manifest_key
@@ -127,14 +125,21 @@ def write_snapshot(
         # The newest snapshot is among the names from it on.
         repository.listed_after = manifest_key(anchor.sequence - 1)
     repository.open_clients()
-    of_run = (repository, run_key, captured_categories(source, policy), run_after)
-    look = in_background("look-at-store", _look, *of_run)
-    is_tried: Future[None] | None = None
-    options = SnapshotOptions(policy, overlap, commit_timeout, timedelta(days=full_every_days), rows_read, audit_days)
-    run_key = run_key or new_id(taken_at)
+    attempt = _Attempt(
+        source,
+        repository,
+        SnapshotOptions(policy, overlap, commit_timeout, timedelta(days=full_every_days), rows_read, audit_days),
+        taken_at,
+        run_key or new_id(taken_at),
+        anchor,
+        open_source,
+    )
+    categories = captured_categories(source, policy)
     lost = 0
     while lost < _ATTEMPTS:
         try:
+            # Each time: others may have committed while tables were read.
+            look = in_background("look-at-store", _look, repository, run_key, categories, run_after)
             changes = _hold_unless_committed(source, look)
             head, earlier = look.result()
             if earlier is not None:
@@ -143,19 +148,18 @@ def write_snapshot(
                 return earlier
             # What is refused is refused now, before anything is read.
             require_signer(repository, head)
-            if head is None and is_tried is None:
+            if head is None and attempt.is_tried is None:
                 # The store may have been copied to another server since it was created.
                 is_tried = in_background("try-store", require_one_winner, repository.store)
+                attempt = replace(attempt, is_tried=is_tried)
             _advise_indexes(source)
-            how = (source, repository, options, taken_at, run_key, anchor, head, open_source, changes, is_tried)
-            written = _capture(*how)
+            written = _capture(replace(attempt, changes=changes), head)
             manifest = replace(written.manifest, access=access)
             if (committed := commit(repository, manifest, written.plan)) is not None:
                 require_no_damage(repository, committed, written.plan.damage)
                 return committed
             lost += 1
             log.info("commit conflict in %s; retrying on top of the new snapshot", repository.uri)
-            look = in_background("look-at-store", _look, *of_run)
         except TableUnreadableError as unreadable:
             log.warning("%s; starting again: %s", source.give_way(unreadable), unreadable.reason)
         except TableReplacedError as error:
@@ -167,6 +171,25 @@ def write_snapshot(
         f"Could not commit to {repository.uri}: {_ATTEMPTS} attempts conflicted with other writers. Let one DAG run at "
         "a time write to a store (max_active_runs=1), and retry."
     )
+
+
+@dataclass(frozen=True)
+class _Attempt:
+    """What a snapshot is taken of, and how; see :func:`write_snapshot`.
+
+    :param changes: what the warehouse counted of changes before its tables were held.
+    :param is_tried: raises where of two writers to an empty store both would win; None in one with snapshots.
+    """
+
+    source: WarehouseSource
+    repository: Repository
+    options: SnapshotOptions
+    taken_at: datetime
+    run_key: str
+    anchor: Anchor | None
+    open_source: OpenSource | None
+    changes: Mapping[str, TableChanges] = field(default_factory=dict)
+    is_tried: Future[None] | None = None
 
 
 def _look(
@@ -204,48 +227,23 @@ class _Written:
     plan: Plan
 
 
-def _capture(
-    source: WarehouseSource,
-    repository: Repository,
-    options: SnapshotOptions,
-    taken_at: datetime,
-    run_key: str,
-    anchor: Anchor | None,
-    head: Signed[ManifestDocument] | None,
-    open_source: OpenSource | None,
-    changes: Mapping[str, TableChanges],
-    is_tried: Future[None] | None,
-) -> _Written:
+def _capture(attempt: _Attempt, head: Signed[ManifestDocument] | None) -> _Written:
     """Write the files of a snapshot, of a full one where the source turns out not to continue its parent."""
-    plan = plan_snapshot(source, repository, options, taken_at, anchor, head)
-    capture = partial(
-        _capture_as_planned, source, repository, options, taken_at, run_key, open_source, changes, is_tried
-    )
-    written = capture(plan)
+    plan = plan_snapshot(attempt.source, attempt.repository, attempt.options, attempt.taken_at, attempt.anchor, head)
+    written = _capture_as_planned(attempt, plan)
     if isinstance(written, Plan):
         # What was written under the first plan is left for prune to remove.
-        written = capture(written)
+        written = _capture_as_planned(attempt, written)
     assert isinstance(written, _Written)  # noqa: S101 - a full snapshot builds upon nothing that could fail it
     return written
 
 
-def _capture_as_planned(
-    source: WarehouseSource,
-    repository: Repository,
-    options: SnapshotOptions,
-    taken_at: datetime,
-    run_key: str,
-    open_source: OpenSource | None,
-    changes: Mapping[str, TableChanges],
-    is_tried: Future[None] | None,
-    plan: Plan,
-) -> _Written | Plan:
-    """Write the files of a snapshot as planned, or return the plan of a full one with the reason why.
-
-    :param is_tried: raises where of two writers to an empty store both would win; None in one with snapshots.
-    """
+def _capture_as_planned(attempt: _Attempt, plan: Plan) -> _Written | Plan:
+    """Write the files of a snapshot as planned, or return the plan of a full one with the reason why."""
+    source, repository, is_tried = attempt.source, attempt.repository, attempt.is_tried
+    how = (source, repository, attempt.options, attempt.taken_at, attempt.run_key)
     try:
-        prepared = prepare(source, repository, options, taken_at, run_key, plan, changes, keeps_windows=True)
+        prepared = prepare(*how, plan, attempt.changes, keeps_windows=True)
     except Exception:
         # What it tried the store with is removed at its end.
         wait([is_tried] if is_tried is not None else [], CLOSE_SECONDS)
@@ -258,11 +256,11 @@ def _capture_as_planned(
     plan, point = prepared.plan, prepared.point
     log.info("taking snapshot %s: %s", prepared.snapshot_id, plan.reason or "what is new since the one before")
     try:
-        parts = split_into_parts(source, plan, point) if open_source is not None else ()
-        if open_source is None or len(parts) == 1:
+        parts = split_into_parts(source, plan, point) if attempt.open_source is not None else ()
+        if attempt.open_source is None or len(parts) == 1:
             captured = [capture_slices(source, repository.store, prepared, whole_tables(source))]
         else:
-            captured = capture_side_by_side(source, open_source, repository.store, prepared, parts)
+            captured = capture_side_by_side(source, attempt.open_source, repository.store, prepared, parts)
     except SourceHistoryTruncated as evidence:
         return new_epoch(plan, point, str(evidence))
     except ParentCorrupt as damage:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from contextvars import ContextVar
 from threading import Event, current_thread
 from time import sleep
@@ -77,3 +79,17 @@ def test_what_ends_a_task_waits_for_no_thread_that_hangs() -> None:
         end()
     assert waiting[0].cancelled()
     go_on.set()
+
+
+HANGING = """
+from threading import Event
+from airflow_provider_elementary.storage.parallel import Threads
+
+with Threads(1) as threads:
+    threads.submit(Event().wait)
+    raise SystemExit(3)
+"""
+
+
+def test_a_thread_that_hangs_keeps_no_process_from_ending() -> None:
+    assert subprocess.run([sys.executable, "-c", HANGING], check=False, timeout=120).returncode == 3
