@@ -16,7 +16,7 @@ from airflow_provider_elementary.exceptions import (
     UnprovedError,
 )
 from airflow_provider_elementary.snapshots.index import LISTED, newest_page, read_index_rows
-from airflow_provider_elementary.snapshots.index_page import Row
+from airflow_provider_elementary.snapshots.index.page import Row
 from airflow_provider_elementary.snapshots.lookup import find_head
 from airflow_provider_elementary.snapshots.manifest import Parent
 from airflow_provider_elementary.snapshots.numbers import runs

@@ -28,7 +28,7 @@ from airflow_provider_elementary.snapshots.index import (
     read_pages,
     read_pages_ahead,
 )
-from airflow_provider_elementary.snapshots.index_page import Row
+from airflow_provider_elementary.snapshots.index.page import Row
 from airflow_provider_elementary.snapshots.lists import merge
 from airflow_provider_elementary.snapshots.manifest import FileEntry, Manifest
 from airflow_provider_elementary.snapshots.manifest_document import (

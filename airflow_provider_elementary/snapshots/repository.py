@@ -21,7 +21,7 @@ from airflow_provider_elementary.exceptions import (
 )
 from airflow_provider_elementary.progress import Progress, no_progress
 from airflow_provider_elementary.snapshots.chain import Anchor, Chain, read_chain
-from airflow_provider_elementary.snapshots.index_page import Row
+from airflow_provider_elementary.snapshots.index.page import Row
 from airflow_provider_elementary.snapshots.lookup import find_manifest, read_signed, resolve_manifest
 from airflow_provider_elementary.snapshots.manifest import Manifest
 from airflow_provider_elementary.snapshots.manifest_document import Generation, ManifestDocument

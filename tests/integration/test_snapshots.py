@@ -6,10 +6,8 @@ import base64
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from threading import Thread, current_thread
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 import pyarrow.parquet as pq
@@ -45,12 +43,11 @@ from airflow_provider_elementary.warehouses.duckdb import DuckDBWarehouse
 from airflow_provider_elementary.warehouses.source import WarehouseSource
 from tests.support.datasets import many_metrics, write_duckdb
 from tests.support.little_project import FAILED_ROW_VALUE, OWNER_EMAIL, SECRET_VAR, SQL_LITERAL, World, small_world
-from tests.support.signing import SIGNER, STORE_ID, create, opened
+from tests.support.signing import opened
 
 if TYPE_CHECKING:
     from tests.servers.aws import AwsServer
 
-T = TypeVar("T")
 EVERYTHING = Policy(categories=tuple(Category), failed_rows_days=100_000)
 
 
@@ -383,20 +380,6 @@ class TestLocalDirectory:
 
         with pytest.raises(StoreRefusedError, match="is a file and not a directory"):
             write_snapshot(source, opened(open_store((tmp_path / "file").as_uri()), LocalKeys(LocalKeys.generate())))
-
-    def test_connections_are_asked_for_in_the_thread_of_the_task(self, source: WarehouseSource, local: Rest) -> None:
-        asked: list[Thread] = []
-
-        def noted(found: T) -> T:
-            # Airflow before 3.2 mixes up its answers where two threads of a task ask at once.
-            asked.append(current_thread())
-            return found
-
-        create(local.store)
-        keys, signing = partial(noted, local.keys), partial(noted, SIGNER)
-        write_snapshot(source, Repository(local.store, keys, store_id=STORE_ID, signing=signing))
-
-        assert asked == [current_thread()] * 2
 
     def test_files_are_for_their_owner_only(self, source: WarehouseSource, local: Rest, tmp_path: Path) -> None:
         write_snapshot(source, local.repository)

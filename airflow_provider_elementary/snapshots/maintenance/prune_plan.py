@@ -21,7 +21,7 @@ from airflow_provider_elementary.exceptions import (
     StoreRefusedError,
 )
 from airflow_provider_elementary.snapshots.index import read_index_rows
-from airflow_provider_elementary.snapshots.index_page import Row
+from airflow_provider_elementary.snapshots.index.page import Row
 from airflow_provider_elementary.snapshots.lookup import committed_sequences, read_manifest, read_signed
 from airflow_provider_elementary.snapshots.maintenance.outdated_results import OutdatedResults, outdated_results
 from airflow_provider_elementary.snapshots.maintenance.retention import Retention, reasons_to_keep

@@ -25,7 +25,7 @@ from airflow_provider_elementary.snapshots.chain import (
     check_chain,
     read_chain,
 )
-from airflow_provider_elementary.snapshots.index_page import Row
+from airflow_provider_elementary.snapshots.index.page import Row
 from airflow_provider_elementary.snapshots.lookup import none_found, not_among, read_manifest
 from airflow_provider_elementary.snapshots.prune_record import read_records, tombstones
 from airflow_provider_elementary.snapshots.verify.checked_before import checking

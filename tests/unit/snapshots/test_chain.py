@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from airflow_provider_elementary.snapshots.chain import Anchor, Chain, check_chain
-from airflow_provider_elementary.snapshots.index_page import Row
+from airflow_provider_elementary.snapshots.index.page import Row
 from airflow_provider_elementary.snapshots.manifest import Parent
 from airflow_provider_elementary.snapshots.prune_record import Tombstone
 

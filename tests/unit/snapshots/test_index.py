@@ -20,7 +20,7 @@ from airflow_provider_elementary.snapshots.index import (
     read_page,
     write_missing_pages,
 )
-from airflow_provider_elementary.snapshots.index_page import PAGE
+from airflow_provider_elementary.snapshots.index.page import PAGE
 from airflow_provider_elementary.snapshots.lookup import committed_sequences, find_head, newest_sequences
 from airflow_provider_elementary.snapshots.maintenance.prune import prune
 from airflow_provider_elementary.snapshots.maintenance.retention import Retention

@@ -16,7 +16,7 @@ from airflow_provider_elementary.exceptions import (
     SnapshotNotFoundError,
     StoreRefusedError,
 )
-from airflow_provider_elementary.snapshots.index_page import PAGE, IndexPage, Row
+from airflow_provider_elementary.snapshots.index.page import PAGE, IndexPage, Row
 from airflow_provider_elementary.snapshots.numbers import LOOKS
 from airflow_provider_elementary.storage.genesis import Role
 from airflow_provider_elementary.storage.layout import INDEX, MANIFESTS, index_key, manifest_key, numbered
