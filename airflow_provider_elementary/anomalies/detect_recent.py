@@ -340,13 +340,13 @@ class _Stream:
 
     def note(self, tables: pa.ChunkedArray) -> None:
         """Take the names of tables in."""
-        self._tables = pc.unique(pa.chunked_array([self._tables, *tables.chunks]))
+        self._tables = _distinct(self._tables, tables)
 
     def _of_shard(self, batch: pa.Table) -> pa.Table:
         if self._shards == 1:
             return batch
         known = len(self._assigned)
-        self._assigned = pc.unique(pa.chunked_array([self._assigned, *batch["full_table_name"].chunks]))
+        self._assigned = _distinct(self._assigned, batch["full_table_name"])
         new = [name for name in self._assigned[known:].to_pylist() if shard_of(name, self._shards) == self._shard]
         self._mine = pa.concat_arrays([self._mine, pa.array(new, pa.string())])
         return batch.filter(pc.is_in(batch["full_table_name"], self._mine))
@@ -369,13 +369,19 @@ class _Window:
     def add(self, rows: pa.Table) -> None:
         self._kept.append(self._trimmed(rows))
         if sum(map(len, self._kept)) > self._trim_at:
-            self._trim_at = 2 * max(len(self.rows()), _TRIM_ROWS)
+            self._trim()
+            self._trim_at = 2 * max(sum(map(len, self._kept)), _TRIM_ROWS)
 
     def rows(self) -> pa.Table:
-        kept = pa.concat_tables(self._kept) if self._kept else self._empty
+        self._trim()
         # In one piece: to take rows of many pieces, Arrow copies all of them each time.
-        self._kept = [self._trimmed(kept).combine_chunks()]
+        self._kept = [pa.concat_tables(self._kept or [self._empty]).combine_chunks()]
+        # The pieces, and ids that were read and not kept.
+        pa.default_memory_pool().release_unused()
         return self._kept[0]
+
+    def _trim(self) -> None:
+        self._kept = [self._trimmed(rows) for rows in self._kept]
 
     def _trimmed(self, rows: pa.Table) -> pa.Table:
         newest = self._stream.newest
@@ -384,6 +390,11 @@ class _Window:
         oldest = pa.scalar(newest - self._span, rows["bucket_end"].type)
         is_recent = pc.greater(rows["bucket_end"], oldest)
         return rows if pc.all(is_recent, skip_nulls=False).as_py() else rows.filter(is_recent)
+
+
+def _distinct(known: pa.Array, names: pa.ChunkedArray) -> pa.Array:
+    """Return the names that are known, and the others after them."""
+    return pc.unique(pa.concat_arrays([known, pc.unique(names).cast(pa.string())]))
 
 
 def _gathered(reader: pa.RecordBatchReader, after: pa.Scalar | None = None) -> Iterator[pa.Table]:

@@ -19,7 +19,14 @@ from airflow_provider_elementary.anomalies.explain import (
     NOT_ENOUGH,
     TOO_OLD,
 )
-from airflow_provider_elementary.arrow_values import array_of, array_of_numbers, is_one_of, numpy_of, true_values
+from airflow_provider_elementary.arrow_values import (
+    array_of,
+    array_of_numbers,
+    is_one_of,
+    numpy_of,
+    scalar_of,
+    true_values,
+)
 from airflow_provider_elementary.elementary_schema import METRIC_KEYS
 from airflow_provider_elementary.exceptions import ConfigurationError
 
@@ -54,6 +61,8 @@ VERDICT_SCHEMA = pa.schema(_VERDICT_TYPES)
 
 
 KINDS = ("spike", "drop", "zero")
+#: Where there are at most this many possible buckets for each row, those seen are marked, and not sorted.
+_SEEN_AT_MOST = 16
 
 #: In the order in which they are numbered from 1 between DuckDB and here.
 REASONS = (AS_EXPECTED, NO_VALUE, NOT_ENOUGH, NO_END, EXCLUDED, TOO_OLD, NOT_COMPLETE)
@@ -116,7 +125,12 @@ def has_rewritten_buckets(metrics: pa.Table, series: npt.NDArray[np.int32]) -> b
     :param series: the number of each row's series.
     """
     times = _numbered(metrics, ("bucket_start", "bucket_end"))
-    buckets = np.sort(series.astype(np.int64) * (int(times.max(initial=0)) + 1) + times)
+    buckets = series.astype(np.int64) * (int(times.max(initial=0)) + 1) + times
+    if (most := int(buckets.max(initial=0))) < _SEEN_AT_MOST * max(len(buckets), 1):
+        seen = np.zeros(most + 1, bool)
+        seen[buckets] = True
+        return bool(np.count_nonzero(seen) < len(buckets))
+    buckets.sort()
     return bool((buckets[1:] == buckets[:-1]).any())
 
 
@@ -124,11 +138,24 @@ def _numbered(rows: pa.Table, names: Iterable[str]) -> npt.NDArray[np.int32]:
     """Return the different values of some columns, numbered from 0 in the order in which they first occur."""
     numbers: npt.NDArray[np.int32] = np.zeros(rows.num_rows, np.int32)
     for name in names:
-        column = rows[name].cast(_METRIC_TYPES[name])
-        encoded = pc.dictionary_encode(column, null_encoding="encode").combine_chunks()
-        pairs = numbers.astype(np.int64) * max(len(encoded.dictionary), 1) + numpy_of(encoded.indices)
-        numbers = numpy_of(pc.dictionary_encode(array_of_numbers(pairs)).indices)
+        codes = _codes(rows[name])
+        if (codes != codes[:1]).any():
+            pairs = numbers.astype(np.int64) * (int(codes.max()) + 1) + codes
+            numbers = numpy_of(pc.dictionary_encode(array_of_numbers(pairs)).indices)
     return numbers
+
+
+def _codes(column: pa.ChunkedArray[Any]) -> npt.NDArray[np.int32]:
+    """Return a number for each value of a column, null included: equal ones have one."""
+    # A dictionary that was given may hold a value twice, or null: Arrow does not join several of these.
+    if pa.types.is_dictionary(column.type) and column.num_chunks > 1:
+        column = column.cast(column.type.value_type)
+    encoded = pc.dictionary_encode(column).combine_chunks()
+    values = pa.concat_arrays([encoded.dictionary, pa.nulls(1, encoded.dictionary.type)])
+    codes = numpy_of(pc.dictionary_encode(values, null_encoding="encode").indices)
+    places = pc.fill_null(encoded.indices, scalar_of(len(encoded.dictionary), encoded.indices.type))
+    found: npt.NDArray[np.int32] = codes[numpy_of(places)]
+    return found
 
 
 def gather_verdicts(batches: Iterable[pa.RecordBatch], rows: int) -> tuple[pa.Array[Any], pa.Table]:

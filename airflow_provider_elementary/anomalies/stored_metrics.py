@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 import pyarrow as pa
 
+from airflow_provider_elementary.anomalies.configurations import KEYS
 from airflow_provider_elementary.exceptions import ElementaryError
 from airflow_provider_elementary.metrics import METRICS_SCHEMA
 from airflow_provider_elementary.source import reader_of_first
@@ -93,7 +94,7 @@ class StoredMetrics(MetricRows):
     def of(cls, opened: OpenStore, result: Result, since: datetime | None = None) -> StoredMetrics:
         """Return the metrics of a result.
 
-        :param since: leave out of the whole what ends on days before this.
+        :param since: leave out of the whole what ends on days before this; its names are dictionaries then.
         """
         # A bucket that ends at midnight is of the day before.
         first = before(since, _A_DAY).date() if since is not None else date.min
@@ -101,7 +102,8 @@ class StoredMetrics(MetricRows):
         files = [file for file, known in days.items() if known is None or known[1] >= first]
         # The newest first: it says which rows of the others are too old.
         files.sort(key=lambda file: days[file] or (date.max, date.max), reverse=True)
-        return cls(lambda: _reader(opened, result, files), opened, result)
+        dictionaries = KEYS if since is not None else ()
+        return cls(lambda: _reader(opened, result, files, dictionaries), opened, result)
 
     def periods(self) -> Iterator[Rows]:
         """Yield what opens the metrics of each period that is stored apart, the newest first."""
@@ -155,8 +157,11 @@ class StoredMetrics(MetricRows):
         return (lambda: _reader(self.opened, result, named)) if named else None
 
 
-def _reader(opened: OpenStore, result: Result, files: Iterable[ResultFile]) -> pa.RecordBatchReader:
-    return reader_of_first(read_files(opened, result, files, columns=COLUMNS, is_read_again=True))
+def _reader(
+    opened: OpenStore, result: Result, files: Iterable[ResultFile], dictionaries: Collection[str] = ()
+) -> pa.RecordBatchReader:
+    rows = read_files(opened, result, files, columns=COLUMNS, dictionaries=dictionaries, is_read_again=True)
+    return reader_of_first(rows)
 
 
 def _place(result: Result) -> Mapping[str, str]:

@@ -16,7 +16,7 @@ from airflow_provider_elementary.elementary_schema.nodes import TEST_PARENTS_SQL
 from airflow_provider_elementary.elementary_schema.statuses import level_sql, rank_sql
 from airflow_provider_elementary.incidents.dbt_commands import Command
 from airflow_provider_elementary.incidents.silence import find_gaps, usual_since
-from airflow_provider_elementary.project.executions import EXECUTIONS_SQL, PLACED
+from airflow_provider_elementary.project.executions import EXECUTIONS_SQL, PLACED, RESULTS_SQL
 from airflow_provider_elementary.project.reading import READ
 from airflow_provider_elementary.source import arrow_schema, catalog_table
 
@@ -136,7 +136,8 @@ def keyed(project: str, key: bytes) -> str:
 def settings() -> str:
     """Return a hash of the code that says which results there are, which are good, and what is saved of them."""
     sql = [files(__package__).joinpath(name).read_text() for name in ("dbt_results.sql", "earlier_results.sql")]
-    facts = [__version__, EXECUTIONS_SQL, *sql, level_sql("status"), rank_sql("status"), dict(RESULT_COLUMNS)]
+    sql += [RESULTS_SQL, EXECUTIONS_SQL, level_sql("status"), rank_sql("status")]
+    facts = [__version__, *sql, dict(RESULT_COLUMNS)]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
 

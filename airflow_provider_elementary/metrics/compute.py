@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
 from typing import TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from airflow_provider_elementary.arrow_values import is_one_of
+from airflow_provider_elementary.arrow_values import is_one_of, without_nulls
 from airflow_provider_elementary.duckdb_sandbox import bounded_connection
 from airflow_provider_elementary.exceptions import ConfigurationError, ElementaryError, StoreError, UnknownTableError
 from airflow_provider_elementary.metrics.computed import ComputedMetrics, columns_needed
@@ -76,15 +76,22 @@ def holds_collected(source: Source) -> bool:
 
 def scored_metrics(metrics: pa.Table) -> pa.Table:
     """Return the metrics in which anomalies are looked for: not pass rates and the like, which are results already."""
-    is_result = is_one_of(metrics["metric_name"], *names_of(lambda metric: not metric.is_scored))
-    return metrics.filter(pc.invert(is_result)) if pc.any(is_result).as_py() else metrics
+    results = names_of(lambda metric: not metric.is_scored)
+    return _without(metrics, "metric_name", lambda names: is_one_of(names, *results))
 
 
 def has_names(rows: Rows) -> Rows:
     """Return the metrics that name their table and themselves: without a name, a row is of no series."""
-    names = [pc.fill_null(pc.utf8_trim_whitespace(rows[name]), "") for name in ("full_table_name", "metric_name")]
-    is_named = pc.and_(*(pc.not_equal(name, "") for name in names))
-    return rows if pc.all(is_named).as_py() is not False else rows.filter(is_named)
+    for column in ("full_table_name", "metric_name"):
+        rows = _without(rows, column, lambda names: pc.equal(pc.utf8_trim_whitespace(without_nulls(names, "")), ""))
+    return rows
+
+
+def _without(rows: Rows, column: str, are_left_out: Callable[[pa.Array], pa.Array]) -> Rows:
+    """Leave out the rows with some names of a column; each name is looked at once."""
+    names = pc.unique(rows[column]).cast(pa.string())
+    left_out = names.filter(are_left_out(names)).to_pylist()
+    return rows.filter(pc.invert(is_one_of(rows[column], *left_out))) if left_out else rows
 
 
 def without_future(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:

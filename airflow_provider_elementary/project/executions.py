@@ -29,49 +29,55 @@ _KIND = "coalesce(nullif(lower(trim(resource_type)), ''), split_part(unique_id, 
 # An anomaly test gives a row for each column and metric: the worst of them is the status of the execution. Executions
 # that Elementary has no result of (unit tests, tests that broke) are in the run results of dbt. Before Elementary 0.7 a
 # result names no invocation: then the run results of that test say nothing new.
-EXECUTIONS_SQL = f"""
-WITH {TEST_PARENTS_SQL},
-results AS (
-    SELECT
-        coalesce(nullif(trim(test_execution_id), ''), concat_ws('|', test_unique_id, invocation_id, created_at))
-            AS execution,
-        test_unique_id AS test,
-        {table_sql("table_name")} AS named_table,
-        coalesce(nullif(trim(model_unique_id), ''), parent) AS node,
-        invocation_id,
-        coalesce(created_at, detected_at) AS seen_at,
-        {status_sql("status")} AS status
-    FROM elementary_test_results LEFT JOIN parents ON parents.unique_id = test_unique_id
-    WHERE nullif(trim(test_unique_id), '') IS NOT NULL
-    UNION ALL
-    SELECT
-        coalesce(nullif(trim(model_execution_id), ''), concat_ws('|', unique_id, invocation_id, created_at)),
-        unique_id,
-        NULL,
-        parent,
-        invocation_id,
-        created_at,
-        {status_sql("status")}
-    FROM dbt_run_results AS r
-    LEFT JOIN parents USING (unique_id)
-    ANTI JOIN (
-        SELECT test_unique_id AS unique_id, invocation_id FROM elementary_test_results
-    ) AS known USING (unique_id, invocation_id)
-    ANTI JOIN (
-        SELECT test_unique_id AS unique_id FROM elementary_test_results WHERE invocation_id IS NULL
-    ) AS known_once USING (unique_id)
-    WHERE {_KIND} IN ('test', 'unit_test') AND nullif(trim(unique_id), '') IS NOT NULL
-),
-runs AS (
-    SELECT *, created_at AS seen_at FROM dbt_run_results WHERE {_KIND} IN ('model', 'snapshot', 'seed')
-),
-acted AS (
+RESULTS_SQL = f"""
+CREATE TEMP VIEW results AS
+WITH {TEST_PARENTS_SQL}
+SELECT
+    coalesce(nullif(trim(test_execution_id), ''), concat_ws('|', test_unique_id, invocation_id, created_at))
+        AS execution,
+    test_unique_id AS test,
+    {table_sql("table_name")} AS named_table,
+    coalesce(nullif(trim(model_unique_id), ''), parent) AS node,
+    invocation_id,
+    coalesce(created_at, detected_at) AS seen_at,
+    {status_sql("status")} AS status
+FROM elementary_test_results LEFT JOIN parents ON parents.unique_id = test_unique_id
+WHERE nullif(trim(test_unique_id), '') IS NOT NULL
+UNION ALL
+SELECT
+    coalesce(nullif(trim(model_execution_id), ''), concat_ws('|', unique_id, invocation_id, created_at)),
+    unique_id,
+    NULL,
+    parent,
+    invocation_id,
+    created_at,
+    {status_sql("status")}
+FROM dbt_run_results AS r
+LEFT JOIN parents USING (unique_id)
+ANTI JOIN (
+    SELECT test_unique_id AS unique_id, invocation_id FROM elementary_test_results
+) AS known USING (unique_id, invocation_id)
+ANTI JOIN (
+    SELECT test_unique_id AS unique_id FROM elementary_test_results WHERE invocation_id IS NULL
+) AS known_once USING (unique_id)
+WHERE {_KIND} IN ('test', 'unit_test') AND nullif(trim(unique_id), '') IS NOT NULL;
+
+CREATE TEMP VIEW runs AS
+SELECT *, created_at AS seen_at FROM dbt_run_results WHERE {_KIND} IN ('model', 'snapshot', 'seed');
+
+-- Each of several queries asks for them.
+CREATE TEMP TABLE places AS
+WITH acted AS (
     SELECT DISTINCT node AS unique_id, invocation_id FROM results WHERE named_table IS NULL
     UNION SELECT unique_id, invocation_id FROM runs
     UNION SELECT unique_id, invocation_id FROM dbt_source_freshness_results
 ),
-{places_sql(PLACED)},
-executions AS (
+{places_sql(PLACED)}
+SELECT * FROM places
+"""  # noqa: S608 - constants
+
+EXECUTIONS_SQL = f"""
+WITH executions AS (
     SELECT
         execution,
         any_value(test) AS test,
@@ -101,7 +107,7 @@ def register_executions(
     artifacts: Mapping[str, pa.Table],
     columns: Mapping[str, Sequence[str]],
 ) -> None:
-    """Register the tables that :data:`EXECUTIONS_SQL` reads.
+    """Make the tables that :data:`EXECUTIONS_SQL` reads.
 
     :param read: returns columns of a table.
     :param artifacts: the rows of :data:`PLACED`.
@@ -112,3 +118,4 @@ def register_executions(
     for table, names in columns.items():
         engine.register(table, read(table, names))
     engine.register("dbt_invocations", read("dbt_invocations", TARGET_COLUMNS["dbt_invocations"]))
+    engine.execute(RESULTS_SQL)

@@ -183,6 +183,7 @@ def open_encrypted(
     binding: FileBinding,
     *,
     columns: Collection[str] | None = None,
+    dictionaries: Collection[str] = (),
     span: Span | None = None,
     rows: Sequence[range] | None = None,
 ) -> Iterator[pa.RecordBatch]:
@@ -195,11 +196,12 @@ def open_encrypted(
     :param name: what to call the file in an error.
     :param binding: what a proved document says of the file.
     :param columns: the columns to decode, of those that the file has; None for all.
+    :param dictionaries: columns that are returned as dictionaries, as they are stored.
     :param span: row groups without a row of that time are passed over; rows of other times may still come.
     :param rows: in place of a span, the numbers of the rows to yield, as :func:`rows_within` another part returns them.
     :raises SnapshotCorruptError: the bytes are not what was written, or the key is not the one it was written with.
     """
-    with opened_encrypted(fetch, key, name, binding) as file:
+    with opened_encrypted(fetch, key, name, binding, dictionaries=dictionaries) as file:
         held = [name for name in file.schema.names if columns is None or name in columns]
         if rows is None:
             rows = _row_numbers(file.metadata, span)

@@ -148,11 +148,13 @@ def read_files(
     files: Iterable[ResultFile],
     *,
     columns: Collection[str] | None = None,
+    dictionaries: Collection[str] = (),
     is_read_again: bool = False,
 ) -> Iterator[pa.RecordBatch]:
     """Yield the rows of some files of a result.
 
     :param columns: those to decode; None for all.
+    :param dictionaries: columns that are returned as dictionaries, as they are stored.
     :param is_read_again: the next run of the task reads them too: small ones are kept for it.
     """
     from airflow_provider_elementary.storage.encrypted_parquet import open_encrypted
@@ -161,4 +163,4 @@ def read_files(
         fetch: Fetch = partial(opened.store.get_range, file.key)
         if is_read_again and opened.kept is not None:
             fetch = opened.kept.fetch_of(file, fetch)
-        yield from open_encrypted(fetch, data_key, file.key, file, columns=columns)
+        yield from open_encrypted(fetch, data_key, file.key, file, columns=columns, dictionaries=dictionaries)

@@ -146,6 +146,13 @@ class TestOnlyAPart:
 
         assert [batch.schema.names for batch in batches] == [["day", "text"]] * 2
 
+    def test_texts_are_dictionaries_where_that_is_asked_for(self, content: tuple[bytes, FileBinding]) -> None:
+        batches = open_encrypted(fetch(content[0]), KEY, "days.parquet", content[1], dictionaries=("text", "unknown"))
+
+        texts = [batch["text"] for batch in batches]
+        assert [pa.types.is_dictionary(text.type) for text in texts] == [True] * 2
+        assert [text.to_pylist() for text in texts] == [["a", "b", "c"], ["d", "e", "f"]]
+
     def test_row_groups_of_other_times_are_passed_over(self, content: tuple[bytes, FileBinding]) -> None:
         assert self.numbers(content, Span("day", datetime(2026, 1, 5), None)) == [3, 4, 5]
         assert self.numbers(content, Span("day", None, datetime(2026, 1, 4))) == [0, 1, 2]
