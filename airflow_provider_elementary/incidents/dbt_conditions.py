@@ -17,6 +17,7 @@ from airflow_provider_elementary.incidents.dbt_commands import COMMAND_COLUMNS, 
 from airflow_provider_elementary.incidents.dbt_evidence import ConditionKey, DbtConditions, counted
 from airflow_provider_elementary.incidents.earlier_results import RESULT_COLUMNS, EarlierResults, folded_schema, reduced
 from airflow_provider_elementary.incidents.removed import read_lists
+from airflow_provider_elementary.incidents.results_in_steps import reduced_in_steps
 from airflow_provider_elementary.incidents.silence import silence_conditions, stale_checks
 from airflow_provider_elementary.project.executions import EXECUTIONS_SQL, PLACED, register_executions
 from airflow_provider_elementary.project.reading import read_rows
@@ -57,6 +58,10 @@ def dbt_conditions(
     """
     errors: list[str] = []
     found = _conditions(source, as_of, errors, frozenset(skips), earlier) if earlier is not None else None
+    if (found is None or errors) and as_of is not None:
+        errors.clear()
+        source, earlier = reduced_in_steps(source, partial(_earlier, frozenset(skips)))
+        found = _conditions(source, as_of, errors, frozenset(skips), earlier) if earlier is not None else None
     if found is None or errors:
         errors.clear()
         found = _conditions(source, as_of, errors, frozenset(skips), None)
@@ -64,6 +69,13 @@ def dbt_conditions(
     if missing is not None:
         missing += errors
     return found if not errors else replace(found, earlier=None)
+
+
+def _earlier(
+    skips: frozenset[str], source: Source, as_of: datetime, earlier: EarlierResults | None
+) -> EarlierResults | None:
+    found = _conditions(source, as_of, [], skips, earlier)
+    return found.earlier if found is not None else None
 
 
 def _conditions(
