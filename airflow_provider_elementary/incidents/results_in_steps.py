@@ -1,4 +1,4 @@
-"""Reduces all results of dbt step by step, so that memory does not grow with them."""
+"""Reduces many results of dbt step by step."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def reduced_in_steps(
     """Return a source that holds its results, and the older of them reduced; None where there are few.
 
     :param step: returns the earlier results of a source as of a time, of which some are reduced already; None where
-        they cannot be told apart from later ones.
+        nothing divides them from later ones.
     """
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -92,6 +92,6 @@ def reduced_in_steps(
     while place < len(ordered):
         end = ordered[place].as_py()
         earlier = step(replace(results, until=end), end, earlier)
-        # Where they cannot be told apart, they are read again with as many more: twice as many in all.
+        # Where nothing divides them, they are read again with as many more: twice as many in all.
         place += _ROWS_AT_ONCE if earlier is not None else place
     return results, earlier
