@@ -152,8 +152,8 @@ class _Update:
                 files += self._write_facts(earlier, facts, computed, touched, data_keys, loaded)
         if self.tests is not None and isinstance(self.source, SnapshotSource):
             before = earlier.result if earlier is not None and not earlier.is_replaced else None
-            saved, data_key = save_tests(self.tests, self.repository, self.source, new, before, self.names)
-            files, data_keys = [*files, *saved], data_keys | ({Category.CONFIGURATION: data_key} if data_key else {})
+            saved, data_keys = save_tests(self.tests, self.repository, self.source, new, before, self.names, data_keys)
+            files += saved
         if not any(file.category in CATEGORIES[:2] for file in files):
             files += write_rows(self.repository, self.names, (), _STORED, data_keys, always=CATEGORIES[:1])
         parameters = dict(self.parameters)

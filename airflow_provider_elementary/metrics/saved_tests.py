@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from airflow_provider_elementary.elementary_schema import Category
 from airflow_provider_elementary.exceptions import ElementaryError, KeyUnavailableError
-from airflow_provider_elementary.snapshots.reader import SnapshotSource
+from airflow_provider_elementary.snapshots.prune_record import newest_record
+from airflow_provider_elementary.snapshots.repository import Repository
 from airflow_provider_elementary.source import Source
 from airflow_provider_elementary.storage.keys import DataKey, Purpose
-from airflow_provider_elementary.storage.open_store import OpenStore
-from airflow_provider_elementary.storage.records.result_document import Result, ResultFile
+from airflow_provider_elementary.storage.records.result_document import STATE, Result, ResultFile
 from airflow_provider_elementary.storage.records.result_files import ResultNames, read_files, write_rows
-from airflow_provider_elementary.times import without_zone
 
 log = logging.getLogger(__name__)
 
-_TABLE, _CATEGORY = "elementary_test_results", Category.CONFIGURATION
+_TABLE, _CONFIGURATION = "elementary_test_results", Category.CONFIGURATION
 
 
 @dataclass(frozen=True)
@@ -31,7 +28,8 @@ class TestsReader:
     """What reads the tests of a source.
 
     :param version: tests that another version read are read again.
-    :param schema: of their rows; ``created_at`` is when the newest result of a test was written.
+    :param schema: of their rows.
+    :param configuration: the columns of the category Configuration; the others are of Run results.
     :param read: of a source, of the same with the rows since earlier tests, and of these; None where it holds none.
     """
 
@@ -40,58 +38,75 @@ class TestsReader:
 
     version: str
     schema: pa.Schema
+    configuration: Collection[str]
     read: Callable[[Source, Source, pa.Table | None], pa.Table | None]
+
+    def parts(self) -> dict[Category, pa.Schema]:
+        """Return the columns of each category."""
+        parts: dict[Category, list[pa.Field]] = {_CONFIGURATION: [], STATE: []}
+        for field in self.schema:
+            parts[_CONFIGURATION if field.name in self.configuration else STATE].append(field)
+        return {category: pa.schema(fields) for category, fields in parts.items()}
 
 
 def save_tests(
     reader: TestsReader,
-    opened: OpenStore,
-    source: SnapshotSource,
+    repository: Repository,
+    source: Source,
     new: Source,
     before: Result | None,
     names: ResultNames,
-) -> tuple[list[ResultFile], DataKey | None]:
-    """Write the tests of each series into a file of the category Configuration, unless they are as before.
+    data_keys: Mapping[Category, DataKey],
+) -> tuple[list[ResultFile], dict[Category, DataKey]]:
+    """Write the tests of each series: a file for each category, with their rows in the same order.
 
     :param new: the rows since ``before``.
-    :param before: the result that is continued, with the file of its tests; None where every row is read.
-    :return: the file, and its data key; nothing where there is none, or where the keys have no master key of it.
+    :param before: the metrics that are continued, with these files; None where every row is read.
+    :param data_keys: of the metrics; without one for Run results there are no such files.
+    :return: the files, and the data keys with that of Configuration; no files where the keys have no master key of it.
     """
-    earlier = _read(reader, opened, before) if before is not None else None
-    known = _still_held(earlier, source) if earlier is not None else None
+    if STATE not in data_keys:
+        return [], {**data_keys}
+    known = None
+    if before is not None and not _is_expired(repository):
+        known = read_saved_tests(reader, repository, before)
     tests = reader.read(source, new if known is not None else source, known)
     if tests is None:
-        return [], None
+        return [], {**data_keys}
     try:
-        if earlier is not None and before is not None:
-            wrapped = before.keys[_CATEGORY.value]
-            data_key = DataKey(opened.keys.unwrap(_CATEGORY, wrapped, Purpose.RESULT), wrapped)
-            if tests.equals(earlier):
-                return [*before.saved_files], data_key
-        else:
-            data_key = opened.keys.new_data_key(_CATEGORY, Purpose.RESULT)
+        key = repository.keys.new_data_key(_CONFIGURATION, Purpose.RESULT)
     except KeyUnavailableError as error:
         log.warning("the configurations of tests are not saved, and are read of each snapshot: %s", error)
-        return [], None
-    files = write_rows(
-        opened,
-        names,
-        tests.to_batches(),
-        reader.schema,
-        {_CATEGORY: data_key},
-        category=_CATEGORY,
-        always=[_CATEGORY],
-        is_kept=True,
+        return [], {**data_keys}
+    keys = {**data_keys, _CONFIGURATION: key}
+    files: list[ResultFile] = []
+    for category, schema in reader.parts().items():
+        rows = tests.select(schema.names).to_batches()
+        files += write_rows(repository, names, rows, schema, keys, category=category, always=[category], is_kept=True)
+    return files, keys
+
+
+def read_saved_tests(reader: TestsReader, repository: Repository, metrics: Result) -> pa.Table | None:
+    """Return the tests that were saved with metrics; None where there are none that can be read."""
+    parts = reader.parts()
+    files = {file.category: file for file in metrics.saved_files}
+    if {*files} != {*parts} or metrics.parameters.get("tests") != reader.version:
+        return None
+    columns: dict[str, pa.ChunkedArray] = {}
+    try:
+        for category, schema in parts.items():
+            batches = read_files(repository, metrics, [files[category]], is_read_again=True)
+            columns |= dict(zip(schema.names, pa.Table.from_batches(batches, schema).columns, strict=True))
+        return pa.table([columns[name] for name in reader.schema.names], schema=reader.schema)
+    except ElementaryError as error:
+        reason = str(error)
+    except (ValueError, pa.ArrowException) as error:
+        # Such an error may quote a value.
+        reason = type(error).__name__
+    log.warning(
+        "reading all test results, as the tests that were saved with %s cannot be read: %s", metrics.key, reason
     )
-    return files, data_key
-
-
-def read_saved_tests(reader: TestsReader, opened: OpenStore, result: Result) -> pa.Table | None:
-    """Return the tests that were saved with metrics; None where there are none that can be read.
-
-    :param result: the metrics.
-    """
-    return _read(reader, opened, result)
+    return None
 
 
 def parameters_of(reader: TestsReader | None) -> dict[str, Any]:
@@ -99,27 +114,7 @@ def parameters_of(reader: TestsReader | None) -> dict[str, Any]:
     return {"tests": reader.version} if reader is not None else {}
 
 
-def _read(reader: TestsReader, opened: OpenStore, result: Result) -> pa.Table | None:
-    if not result.saved_files or result.parameters.get("tests") != reader.version:
-        return None
-    try:
-        rows = pa.Table.from_batches(read_files(opened, result, result.saved_files, is_read_again=True), reader.schema)
-    except ElementaryError as error:
-        reason = str(error)
-    except (ValueError, pa.ArrowException) as error:
-        # Such an error may quote a value.
-        reason = type(error).__name__
-    else:
-        return rows
-    log.warning("reading all test results, as the tests that were saved with %s cannot be read: %s", result.key, reason)
-    return None
-
-
-def _still_held(tests: pa.Table, source: SnapshotSource) -> pa.Table:
-    """Return the tests without those that only rows of expired files said."""
-    files = [file for file in source.manifest.files if (file.table, file.category) == (_TABLE, _CATEGORY)]
-    dates = [without_zone(datetime.fromisoformat(file.min_watermark)) for file in files if file.min_watermark]
-    if len(dates) < len(files):
-        return tests
-    oldest = pa.scalar(min(dates, default=datetime.max), pa.timestamp("us"))
-    return tests.filter(pc.fill_null(pc.greater_equal(tests["created_at"], oldest), True))
+def _is_expired(repository: Repository) -> bool:
+    """Return whether prune withdrew test results: what was saved of them must not stay."""
+    newest = newest_record(repository)
+    return newest is not None and any(f"/{_TABLE}/" in file.key for file in newest.document.expired)

@@ -37,6 +37,9 @@ _BEGUN_AT = re.compile(r"([0-9]{8}T[0-9]{6}Z)-")
 _HASH = 32
 _LAST_NUMBER = 9_999_999_999
 _PERIOD = re.compile(r"\.([0-9]{8})-([0-9]{8})(?=\.)")
+_SAVED = re.compile(
+    rf"{RESULTS}(incidents|metrics)/[0-9a-f]+/files/[0-9a-f]+-[0-9a-f]+-(run_results|configuration)\.parquet"
+)
 _RESULT = re.compile(r"results/[a-z]+/[0-9a-f]{32}/[0-9]{10}")
 
 
@@ -168,6 +171,11 @@ def result_file(kind: str, series: str, run_key: str, attempt: str, category: Ca
     """
     days = f".{period}" if period else ""
     return f"{result_files(kind, series, run_key)}{attempt}-{category.value}{days}.parquet"
+
+
+def is_saved_file(key: str) -> bool:
+    """Return whether an object has the name of a file that only saves reading, of incidents or of metrics."""
+    return _SAVED.fullmatch(key) is not None
 
 
 def result_file_periods(key: str) -> tuple[tuple[date, date], ...]:

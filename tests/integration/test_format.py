@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from airflow_provider_elementary.anomalies.elementary.configured_tests import TESTS
 from airflow_provider_elementary.elementary_schema import TABLES, Category
 from airflow_provider_elementary.metrics.by_day import update_metrics
 from airflow_provider_elementary.snapshots import KmsKeys, LocalKeys, Policy, Repository, open_snapshot, write_snapshot
@@ -202,12 +203,13 @@ def test_a_compaction_is_read_as_any_snapshot(
 def test_results_and_answers_are_read(tmp_path: Path, master_keys: dict[str, str]) -> None:
     rest = Rest(local_rest(tmp_path).store, LocalKeys(master_keys), tmp_path / "store")
     [manifest] = grow(rest, tmp_path, [3])
-    result = update_metrics(rest.repository, rest.repository.source(manifest), run_key="1", origin={})
+    result = update_metrics(rest.repository, rest.repository.source(manifest), run_key="1", origin={}, tests=TESTS)
     append_answer(rest.repository, Answer("1", "0" * 16, "note", "ada", "2026-11-04T12:00:00", note="the loader"))
     rest.store.put("feedback/0000000001", b"{}")
 
     scene = run_blocks(*OPENING, "format-unwrap-local", "format-results", STORE=rest.folder, MASTER_KEYS=master_keys)
 
+    assert len(result.saved_files) == 2
     with read_result(rest.repository, result.key) as rows:
         assert rows_of(scene["read_newest_result"]("metrics")) == rows_of(rows.read_all())
     [answer] = scene["read_answers"]()

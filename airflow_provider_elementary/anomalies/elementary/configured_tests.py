@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from airflow_provider_elementary import __version__
 from airflow_provider_elementary.anomalies.elementary.parameters import AnomalyTestParameters
 from airflow_provider_elementary.anomalies.elementary.parity import fetch, load_table, statements_of
 from airflow_provider_elementary.anomalies.elementary.parity_configurations import read_configurations
+from airflow_provider_elementary.arrow_values import is_one_of
 from airflow_provider_elementary.duckdb_sandbox import bounded_connection
 from airflow_provider_elementary.metrics.saved_tests import TestsReader
 from airflow_provider_elementary.source import Source, adapter_of, arrow_schema, catalog_table
@@ -45,7 +48,7 @@ _PARAMETERS = {
     "detection_delay": pa.int64(),
 }
 #: One row per test of a series: its parameters (the bucket as period and count, the delay in hours), and when it ran
-#: last; where the variables of its run are not known, its arguments too.
+#: last.
 TESTS_SCHEMA = pa.schema(
     {
         **_SERIES,
@@ -53,7 +56,6 @@ TESTS_SCHEMA = pa.schema(
         **_PARAMETERS,
         **dict.fromkeys(("test_id", "invocation_id"), pa.string()),
         **dict.fromkeys(("ran_at", "created_at"), pa.timestamp("us")),
-        "unresolved": pa.string(),
     }
 )
 _STATEMENTS = statements_of("configured_tests.sql")
@@ -96,7 +98,9 @@ def configurations_of_tests(tests: pa.Table) -> pa.Table:
 
 
 def read_tests(source: Source, new: Source, before: pa.Table | None) -> pa.Table | None:
-    """Return every test of each series as it ran last; the same however the rows were divided.
+    """Return every test of each series as it ran last.
+
+    It is the same however the rows were divided, where the variables of commands are not known, as in each snapshot.
 
     :param source: holds ``elementary_test_results``.
     :param new: the same with no rows but those since ``before``.
@@ -107,65 +111,44 @@ def read_tests(source: Source, new: Source, before: pa.Table | None) -> pa.Table
         return None
     tests = before if before is not None else TESTS_SCHEMA.empty_table()
     with bounded_connection() as connection:
-        reads = _Reads(connection, source, new)
-        if tests["unresolved"].null_count < len(tests):
-            tests = reads.merged(_INCOMING.empty_table(), tests)
-        for rows in reads.results():
-            tests = reads.merged(rows, tests)
+        load_table(connection, source, _COMMANDS, columns=_OF_COMMANDS, is_needed=False)
+        has_commands = new is not source
+        for rows in _results(new):
+            if not has_commands and pc.any(is_one_of(rows["test_sub_type"], "generic")).as_py():
+                # Those of generic tests alone have variables that are arguments of tests.
+                connection.execute("DROP TABLE dbt_invocations")
+                load_table(connection, source, _COMMANDS, columns=_OF_COMMANDS)
+                has_commands = True
+            tests = _merged(connection, rows, tests, adapter_of(source))
     return tests
 
 
-class _Reads:
-    """Reads results some rows at a time: of many it keeps few."""
+def _results(source: Source) -> Iterator[pa.Table]:
+    """Yield results some rows at a time: of many, few are kept."""
+    if _RESULTS not in source.tables():
+        return
+    held = [name for name in _INCOMING.names if name in source.schema(_RESULTS).names]
+    waiting: list[pa.RecordBatch] = []
+    with source.read(_RESULTS, columns=held) as reader:
+        for batch in reader:
+            waiting.append(batch)
+            if sum(map(len, waiting)) >= _ROWS_AT_ONCE:
+                yield _with_all_columns(waiting)
+                waiting = []
+    if waiting:
+        yield _with_all_columns(waiting)
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, source: Source, new: Source) -> None:
-        self._connection, self._source, self._new = connection, source, new
-        self._adapter = adapter_of(source)
-        load_table(connection, new, _COMMANDS, columns=_OF_COMMANDS, is_needed=False)
-        #: What the commands were read of: those of generic tests alone have variables that are arguments of tests.
-        self._read: Source | None = None
 
-    def results(self) -> Iterator[pa.Table]:
-        if _RESULTS not in self._new.tables():
-            return
-        held = [name for name in _INCOMING.names if name in self._new.schema(_RESULTS).names]
-        waiting: list[pa.RecordBatch] = []
-        with self._new.read(_RESULTS, columns=held) as reader:
-            for batch in reader:
-                waiting.append(batch)
-                if sum(map(len, waiting)) >= _ROWS_AT_ONCE:
-                    yield _with_all_columns(waiting)
-                    waiting = []
-        if waiting:
-            yield _with_all_columns(waiting)
-
-    def merged(self, rows: pa.Table, tests: pa.Table) -> pa.Table:
-        """Return tests as they are with some more rows of results."""
-        connection = self._connection
-        connection.register("new_results", rows)
-        connection.register("before", tests)
-        self._load_commands()
-        has_commands = str(_COMMANDS in self._source.tables())
-        connection.execute(_STATEMENTS["results"].replace("{has_commands}", has_commands))
-        read = read_configurations(fetch(connection, _STATEMENTS["configured"]), self._adapter)
-        numbered = [{"configuration": number, **_columns(one)} for number, one in enumerate(read.parameters)]
-        connection.register("configurations", read.table)
-        connection.register("parameters", pa.Table.from_pylist(numbered, schema=_NUMBERED))
-        return fetch(connection, _STATEMENTS["newest"]).select(TESTS_SCHEMA.names).cast(TESTS_SCHEMA)
-
-    def _load_commands(self) -> None:
-        """Read the commands of the new rows where one is needed, and all where it is not among them."""
-        [(_, lacking)] = self._connection.sql(_STATEMENTS["lacking"]).fetchall()
-        if lacking and self._read is None:
-            self._load(self._new)
-        [(lacking, _)] = self._connection.sql(_STATEMENTS["lacking"]).fetchall()
-        if lacking and self._read is not self._source:
-            self._load(self._source)
-
-    def _load(self, source: Source) -> None:
-        self._connection.execute("DROP TABLE dbt_invocations")
-        load_table(self._connection, source, _COMMANDS, columns=_OF_COMMANDS)
-        self._read = source
+def _merged(connection: duckdb.DuckDBPyConnection, rows: pa.Table, tests: pa.Table, adapter: str | None) -> pa.Table:
+    """Return tests as they are with some more rows of results."""
+    connection.register("new_results", rows)
+    connection.register("before", tests)
+    connection.execute(_STATEMENTS["results"])
+    read = read_configurations(fetch(connection, _STATEMENTS["configured"]), adapter)
+    numbered = [{"configuration": number, **_columns(one)} for number, one in enumerate(read.parameters)]
+    connection.register("configurations", read.table)
+    connection.register("parameters", pa.Table.from_pylist(numbered, schema=_NUMBERED))
+    return fetch(connection, _STATEMENTS["newest"]).select(TESTS_SCHEMA.names).cast(TESTS_SCHEMA)
 
 
 def _with_all_columns(batches: Sequence[pa.RecordBatch]) -> pa.Table:
@@ -175,8 +158,14 @@ def _with_all_columns(batches: Sequence[pa.RecordBatch]) -> pa.Table:
     return pa.table(columns, names=_INCOMING.names).cast(_INCOMING)
 
 
+def _version() -> str:
+    """Return a hash of what says which tests there are."""
+    facts = [__version__, *_STATEMENTS.values(), str(TESTS_SCHEMA)]
+    return hashlib.sha256("\0".join(facts).encode()).hexdigest()[:16]
+
+
 #: How the tests of a source are saved with its metrics.
-TESTS = TestsReader(__version__, TESTS_SCHEMA, read_tests)
+TESTS = TestsReader(_version(), TESTS_SCHEMA, ("metric_properties", *_PARAMETERS), read_tests)
 
 
 def _columns(parameters: AnomalyTestParameters) -> Mapping[str, Any]:

@@ -3,19 +3,8 @@
 -- variables.
 SELECT DISTINCT test_params, is_generic, vars FROM results
 
--- name: lacking
--- How many tests need the variables of a command that is not there: those of new rows, and all.
-SELECT count(*) FILTER (WHERE is_new), count(*)
-FROM (
-    SELECT invocation_id, TRUE AS is_new FROM new_results
-    WHERE test_type = 'anomaly_detection' AND test_sub_type = 'generic'
-    UNION ALL SELECT invocation_id, FALSE FROM before WHERE unresolved IS NOT NULL
-)
-WHERE invocation_id NOT IN (SELECT invocation_id FROM dbt_invocations WHERE invocation_id IS NOT NULL)
-
 -- name: results
--- What watched a series when it ran last, and what is known of its configuration; also tests whose variables were not
--- known before.
+-- What watched a series when it ran last. The variables of a command are not known where they are masked or hashed.
 CREATE OR REPLACE TEMP TABLE results AS
 WITH watched AS (
     SELECT
@@ -34,44 +23,37 @@ WITH watched AS (
         AND table_name IS NOT NULL
         AND test_sub_type IS NOT NULL
         AND (test_sub_type <> 'generic' OR test_short_name = 'dimension_anomalies')
-    UNION ALL BY NAME
-    SELECT
-        full_table_name, column_name, metric_name, test_name, test_id, invocation_id, ran_at, created_at,
-        unresolved AS test_params, true AS is_generic
-    FROM before WHERE unresolved IS NOT NULL
 ),
-runs AS (SELECT invocation_id, max(vars) AS vars FROM dbt_invocations WHERE invocation_id IS NOT NULL GROUP BY ALL)
-SELECT
-    w.*,
-    CASE WHEN is_generic THEN r.vars END AS vars,
-    CASE WHEN is_generic AND r.invocation_id IS NULL AND w.invocation_id IS NOT NULL AND {has_commands}
-        THEN test_params END AS unresolved
+runs AS (
+    SELECT invocation_id, max(vars) AS vars FROM dbt_invocations
+    WHERE invocation_id IS NOT NULL AND CASE WHEN json_valid(vars) THEN json_type(vars) END = 'OBJECT'
+    GROUP BY ALL
+)
+SELECT w.*, CASE WHEN is_generic THEN r.vars END AS vars
 FROM watched AS w LEFT JOIN runs AS r USING (invocation_id)
 QUALIFY row_number() OVER (
-    PARTITION BY
-        full_table_name, column_name, metric_name, test_name, test_id, test_params, is_generic, vars,
-        CASE WHEN unresolved IS NOT NULL THEN w.invocation_id END
+    PARTITION BY full_table_name, column_name, metric_name, test_name, test_id, test_params, is_generic, vars
     ORDER BY ran_at DESC NULLS LAST, w.invocation_id DESC, created_at DESC
 ) = 1
 
 -- name: newest
--- Of each test of each series the newest result, and those of runs whose variables may come later.
+-- Of each test of each series the newest result. Tests without an id differ by how sensitive they are.
 SELECT * FROM (
     SELECT
         r.full_table_name, r.column_name, r.metric_name, c.metric_properties, r.test_name, p.* EXCLUDE (configuration),
-        r.test_id, r.invocation_id, r.ran_at, r.created_at, r.unresolved
+        r.test_id, r.invocation_id, r.ran_at, r.created_at
     FROM results AS r
     JOIN configurations AS c
         ON c.test_params IS NOT DISTINCT FROM r.test_params
         AND c.is_generic = r.is_generic
         AND c.vars IS NOT DISTINCT FROM r.vars
     JOIN parameters AS p USING (configuration)
-    UNION ALL BY NAME FROM before WHERE unresolved IS NULL
+    UNION ALL BY NAME FROM before
 ) AS found
 QUALIFY row_number() OVER (
     PARTITION BY
         full_table_name, column_name, metric_name, metric_properties, test_name, test_id,
-        CASE WHEN unresolved IS NOT NULL THEN invocation_id END
+        CASE WHEN test_id IS NULL THEN anomaly_sensitivity END
     ORDER BY ran_at DESC NULLS LAST, invocation_id DESC, anomaly_sensitivity, created_at DESC, found
 ) = 1
 ORDER BY ALL

@@ -60,7 +60,7 @@ def duckdb_predicate(text: str, columns: Mapping[str, str], dialect: str | None 
 
     try:
         predicate = sqlglot.parse_one(text, read=dialect)
-    except SqlglotError:
+    except (SqlglotError, RecursionError):
         raise ConfigurationError("The SQL predicate cannot be parsed.") from None
     for node in predicate.walk():
         refused = _refusal(node, columns)

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from airflow_provider_elementary.elementary_schema import Category
-from airflow_provider_elementary.storage.layout import RESULTS, begun_at
+from airflow_provider_elementary.storage.layout import RESULTS, begun_at, is_saved_file
 from airflow_provider_elementary.storage.records.result_document import Result
 from airflow_provider_elementary.storage.records.results import all_results, kept_for_next_run
 from airflow_provider_elementary.times import in_utc
@@ -26,14 +26,23 @@ class OutdatedResults:
     :param results: with the documents that name their files.
     :param kept_files: the files of those that stay, which may be files of those that go too.
     :param saved: files of those that stay, which only saved reading: no run continues with them.
+    :param expired: those of them whose category was over.
+    :param named: all files that a result names.
+    :param uncertain: prefixes of series of which a result cannot be read.
     """
 
     results: list[Result]
     kept_files: frozenset[str]
     saved: frozenset[str] = frozenset()
+    expired: frozenset[str] = frozenset()
+    named: frozenset[str] = frozenset()
+    uncertain: tuple[str, ...] = ()
 
     def names(self, key: str) -> bool:
         """Return whether an object is one of theirs, and of no result that stays."""
+        if is_saved_file(key) and key not in self.named and not key.startswith(self.uncertain):
+            # An attempt left it. One that is still running stores a result without it, which is as good.
+            return True
         return key in self.saved or (
             key not in self.kept_files and (key in self._names or key.startswith(self._prefixes))
         )
@@ -87,18 +96,23 @@ def outdated_results(
     ]
     gone = {result.key for result in outdated}
     kept = (file.key for result in results.values() if result.key not in gone for file in result.files)
-    return OutdatedResults(outdated, frozenset(kept), frozenset(_unused(results, expired)))
+    named = (file.key for result in results.values() for file in result.files)
+    unused, over = _unused(results, expired)
+    return OutdatedResults(outdated, frozenset(kept), frozenset(unused), frozenset(over), frozenset(named), uncertain)
 
 
-def _unused(results: Mapping[str, Result], expired: Mapping[Category, Collection[str]]) -> set[str]:
-    """Return the files that saved only runs of the past from reading, or that are too old."""
+def _unused(results: Mapping[str, Result], expired: Mapping[Category, Collection[str]]) -> tuple[set[str], set[str]]:
+    """Return the files that saved only runs of the past from reading; and those that are too old."""
     needed = kept_for_next_run(results)
-    saved: dict[bool, set[str]] = {True: set(), False: set()}
+    unused, over = set(), set()
     for key, result in results.items():
-        for file in result.saved_files:
-            is_needed = key in needed and result.origin.get("snapshot_id") not in expired.get(file.category, ())
-            saved[is_needed].add(file.key)
-    return saved[False] - saved[True]
+        files = {file.key: file.category for file in result.saved_files}
+        snapshot_id = result.origin.get("snapshot_id")
+        if any(snapshot_id in expired.get(category, ()) for category in files.values()):
+            over |= {*files}
+        elif key not in needed:
+            unused |= {*files}
+    return unused | over, over
 
 
 def _is_outdated(

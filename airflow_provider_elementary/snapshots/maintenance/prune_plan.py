@@ -291,7 +291,7 @@ class PrunePlan:
 
         :param doomed: the files that go.
         """
-        store, expired = self._repository.store, {file.key for file in self.expired}
+        store, expired = self._repository.store, {file.key for file in self.expired} | self.outdated_results.expired
         names = [found.key for found in store.list(KEPT)]
         if not expired.isdisjoint(found.key for found in doomed):
             return names

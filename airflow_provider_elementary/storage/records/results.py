@@ -83,7 +83,9 @@ def write_result(
     opened.documents.require_signer()
     data_keys = {category: opened.keys.new_data_key(category, Purpose.RESULT) for category in _CATEGORIES}
     names = ResultNames(kind, series, run_key)
-    files = write_rows(opened, names, rows, rows.schema, data_keys, always=_CATEGORIES)
+    # Rows that know no column are of one category.
+    always = _CATEGORIES if "column_name" in rows.schema.names else _CATEGORIES[1:]
+    files = write_rows(opened, names, rows, rows.schema, data_keys, always=always)
     if state is not None:
         try:
             data_keys[STATE] = opened.keys.new_data_key(STATE, Purpose.RESULT)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import logging
 import os
+import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pyarrow as pa
 import pytest
@@ -17,9 +20,13 @@ from airflow_provider_elementary.elementary_schema import Category
 from airflow_provider_elementary.incidents.evaluate import configurations_of
 from airflow_provider_elementary.metrics.saved_tests import read_saved_tests
 from airflow_provider_elementary.snapshots import Policy
+from airflow_provider_elementary.snapshots.maintenance import prune_plan
 from airflow_provider_elementary.snapshots.maintenance.prune import prune
 from airflow_provider_elementary.snapshots.maintenance.retention import Retention
+from airflow_provider_elementary.snapshots.manifest import FileEntry
+from airflow_provider_elementary.storage.layout import KEPT, is_saved_file
 from airflow_provider_elementary.storage.records.result_document import Result
+from airflow_provider_elementary.storage.records.result_files import read_files
 from tests.support.metric_histories import MetricHistory
 
 #: `make acceptance` runs more.
@@ -81,34 +88,25 @@ def test_an_hour_reads_the_tests_of_new_rows_alone(history: MetricHistory, monke
         read.append((len(new.manifest.files) < len(source.manifest.files), before is not None))  # type: ignore[attr-defined]
         return configured_tests.read_tests(source, new, before)  # type: ignore[arg-type]
 
-    monkeypatch.setattr("tests.support.metric_histories.TESTS", type(TESTS)(TESTS.version, TESTS.schema, noted))
+    monkeypatch.setattr("tests.support.metric_histories.TESTS", replace(TESTS, read=noted))
     runs(history, 2)
 
     assert read == [(True, True)] * 2
 
 
-def test_without_new_results_the_file_stays(history: MetricHistory) -> None:
+def test_another_version_reads_all_of_them_again(history: MetricHistory) -> None:
     first = runs(history, 2)
-    history.snapshot(full_every_days=100_000)
 
-    second = history.update()
-
-    assert second.saved_files == first.saved_files != ()
-
-
-def test_another_version_reads_all_of_them_again(history: MetricHistory, monkeypatch: pytest.MonkeyPatch) -> None:
-    first = runs(history, 2)
-    monkeypatch.setattr(configured_tests, "TESTS", (other := type(TESTS)("another", TESTS.schema, TESTS.read)))
-
-    assert read_saved_tests(other, history.sync.repository, first) is None
+    assert read_saved_tests(replace(TESTS, version="another"), history.sync.repository, first) is None
 
 
 @pytest.mark.parametrize("content", [None, b"PAR1 forged PAR1"])
+@pytest.mark.parametrize("category", [Category.CONFIGURATION, Category.RUN_RESULTS])
 def test_a_file_that_is_gone_or_forged_is_not_used(
-    content: bytes | None, history: MetricHistory, caplog: pytest.LogCaptureFixture
+    category: Category, content: bytes | None, history: MetricHistory, caplog: pytest.LogCaptureFixture
 ) -> None:
     result = runs(history, 2)
-    [file] = result.saved_files
+    [file] = [file for file in result.saved_files if file.category == category]
     store = history.sync.repository.store
     store.delete(file.key)
     if content is not None:
@@ -137,16 +135,69 @@ def test_a_prune_keeps_the_tests_of_the_newest_runs_alone(history: MetricHistory
     prune(repository, Retention(keep_last=5), now=datetime.now(UTC))
 
     kept = [[repository.store.get_capped(file.key, 1) is not None for file in one.saved_files] for one in results]
-    assert kept == [[False], [False], [False], [True], [True]]
+    assert kept == [[False] * 2] * 3 + [[True] * 2] * 2
     assert repository.verify("all").sound
 
 
-def test_a_prune_removes_tests_whose_category_expired(history: MetricHistory) -> None:
+def test_a_prune_removes_what_an_attempt_left(history: MetricHistory) -> None:
+    result = runs(history, 1)
+    repository = history.sync.repository
+    names = [file.key for file in result.saved_files]
+    repository.store.put(re.sub("-[0-9a-f]{8}-", "-00000000-", names[0]), b"of an attempt that was killed")
+
+    prune(repository, Retention(keep_last=5), now=datetime.now(UTC))
+
+    found = [entry.key for entry in repository.store.list("results/metrics/") if is_saved_file(entry.key)]
+    assert sorted(found) == sorted(names)
+
+
+@pytest.mark.parametrize("category", [Category.CONFIGURATION, Category.RUN_RESULTS])
+def test_a_prune_removes_tests_whose_category_expired(category: Category, history: MetricHistory) -> None:
     result = runs(history, 2)
     repository = history.sync.repository
+    with repository.one_task("metrics"):
+        assert read_saved_tests(TESTS, repository, result) is not None
 
-    rules = Retention(keep_last=5, category_days={Category.CONFIGURATION: 1})
+    rules = Retention(keep_last=5, category_days={category: 1})
     prune(repository, rules, now=datetime.now(UTC) + timedelta(days=3))
 
-    [file] = result.saved_files
-    assert repository.store.get_capped(file.key, 1) is None
+    assert [repository.store.get_capped(file.key, 1) for file in result.saved_files] == [None, None]
+    assert [*repository.store.list(KEPT)] == []
+
+
+@pytest.mark.parametrize("category", [Category.CONFIGURATION, Category.RUN_RESULTS])
+def test_tests_that_only_expired_files_name_are_not_carried_on(category: Category, history: MetricHistory) -> None:
+    runs(history, 3)
+    repository = history.sync.repository
+    rules = Retention(keep_last=50, category_days={category: 1})
+    later = datetime.now(UTC) + timedelta(days=3)
+    # As if the files were old, and only these.
+    with patch.object(prune_plan.PrunePlan, "newly_expired", property(lambda plan: oldest_files(plan, category))):
+        prune(repository, rules, now=later)
+
+    for _ in range(2):
+        result = runs(history, 1)
+
+        saved = read_saved_tests(TESTS, repository, result)
+        whole = configured_tests.read_tests(history.source(), history.source(), None)
+        assert whole is not None
+        assert saved is not None
+        assert saved.equals(whole)
+
+
+def oldest_files(plan: prune_plan.PrunePlan, category: Category) -> dict[str, FileEntry]:
+    """Return the files of test results that the oldest snapshot wrote."""
+    oldest = min(plan.kept_manifests, key=lambda manifest: manifest.sequence)
+    files = [file for file in oldest.files if file.table == "elementary_test_results" and file.category == category]
+    return {file.key: file for file in files}
+
+
+def test_each_file_holds_what_is_of_its_category(history: MetricHistory) -> None:
+    result = runs(history, 2)
+
+    held = {file.category: next(read_files(history.sync.repository, result, [file])) for file in result.saved_files}
+
+    assert {*held} == {Category.CONFIGURATION, Category.RUN_RESULTS}
+    for name in ("full_table_name", "column_name", "test_name", "test_id", "invocation_id", "ran_at", "created_at"):
+        assert name not in held[Category.CONFIGURATION].schema.names
+    assert {"metric_properties", "anomaly_sensitivity"}.isdisjoint(held[Category.RUN_RESULTS].schema.names)

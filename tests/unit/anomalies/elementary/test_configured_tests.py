@@ -91,7 +91,7 @@ def random_rows(choose: random.Random) -> dict[str, list[Mapping[str, Any]]]:
             }
         )
     commands = [
-        {"invocation_id": f"run-{run}", "vars": choose.choice([None, json.dumps({"days_back": 9, "sensitivity": 2})])}
+        {"invocation_id": f"run-{run}", "vars": choose.choice([None, "***", "0f" * 32])}
         for run in choose.sample(range(6), choose.randint(0, 6))
     ]
     return {"elementary_test_results": results, "dbt_invocations": commands}
@@ -118,3 +118,64 @@ def test_tests_are_the_same_however_their_rows_are_divided(seed: int) -> None:
     assert whole is not None
     assert tests.equals(whole)
     assert configurations_of_tests(tests).equals(read_test_configurations(source_of(rows)))
+
+
+@pytest.mark.parametrize(("variables", "days_back"), [('{"days_back": 9}', 9), ("***", 14), (None, 14), ("[]", 14)])
+def test_arguments_not_given_are_variables_of_the_run_where_these_are_known(
+    variables: str | None, days_back: int
+) -> None:
+    place = {
+        "table_name": "orders",
+        "invocation_id": "run",
+        "test_unique_id": "test",
+        "detected_at": datetime(2026, 3, 2),
+    }
+    kind = {"test_type": "anomaly_detection", "test_sub_type": "generic", "test_short_name": "dimension_anomalies"}
+    result = {**place, **kind, "test_params": json.dumps({"anomaly_sensitivity": 2})}
+    commands = [{"invocation_id": "run", "vars": variables}]
+
+    [found] = read_test_configurations(
+        source_of({"elementary_test_results": [result], "dbt_invocations": commands})
+    ).to_pylist()
+
+    assert (found["anomaly_sensitivity"], found["days_back"]) == (2, days_back)
+
+
+def test_the_strictest_test_of_a_run_counts_also_where_tests_have_no_ids() -> None:
+    moment = datetime(2026, 3, 2)
+    params = {"anomaly_direction": "both", "days_back": 14}
+    kind = {"test_type": "anomaly_detection", "test_sub_type": "row_count", "test_short_name": "volume_anomalies"}
+    results = [
+        {
+            **kind,
+            "table_name": "orders",
+            "invocation_id": "run",
+            "detected_at": moment + timedelta(seconds=seconds),
+            "test_params": json.dumps({**params, "anomaly_sensitivity": sensitivity}),
+        }
+        for seconds, sensitivity in ((0, 3), (1, 2), (2, 5))
+    ]
+
+    [found] = read_test_configurations(source_of({"elementary_test_results": results})).to_pylist()
+
+    assert found["anomaly_sensitivity"] == 2
+
+
+def test_a_predicate_too_deep_to_parse_leaves_its_test_out() -> None:
+    params = {"anomaly_direction": "both", "days_back": 14, "anomaly_sensitivity": 2}
+    kind = {"test_type": "anomaly_detection", "test_sub_type": "row_count", "test_short_name": "volume_anomalies"}
+    result = {**kind, "table_name": "orders", "invocation_id": "run", "detected_at": datetime(2026, 3, 2)}
+    deep = json.dumps({**params, "anomaly_exclude_metrics": "(" * 3000})
+
+    found = read_test_configurations(
+        source_of(
+            {
+                "elementary_test_results": [
+                    {**result, "test_params": deep},
+                    {**result, "column_name": "id", "test_params": json.dumps(params)},
+                ]
+            }
+        )
+    )
+
+    assert found["column_name"].to_pylist() == ["ID"]
