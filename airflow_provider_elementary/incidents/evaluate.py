@@ -13,7 +13,11 @@ from airflow_provider_elementary import times
 from airflow_provider_elementary.anomalies.circuit_breaker import WORDS, stopping_tables
 from airflow_provider_elementary.anomalies.detect import Method
 from airflow_provider_elementary.anomalies.detect_recent import Scored, newest_bucket, score_recent, time_read
-from airflow_provider_elementary.anomalies.elementary.configured_tests import read_test_configurations
+from airflow_provider_elementary.anomalies.elementary.configured_tests import (
+    TESTS,
+    configurations_of_tests,
+    read_test_configurations,
+)
 from airflow_provider_elementary.anomalies.feedback import Feedback
 from airflow_provider_elementary.anomalies.robust.state_store import ModelStateStore, scoring_settings
 from airflow_provider_elementary.anomalies.stored_metrics import MetricRows, StoredMetrics
@@ -24,9 +28,11 @@ from airflow_provider_elementary.incidents.current import read_conditions_of
 from airflow_provider_elementary.incidents.dbt_evidence import DbtConditions
 from airflow_provider_elementary.incidents.enrich import enrich
 from airflow_provider_elementary.incidents.store_results import load_earlier_results
+from airflow_provider_elementary.metrics.saved_tests import read_saved_tests
 from airflow_provider_elementary.project.lineage import Lineage, read_lineage
 from airflow_provider_elementary.snapshots.repository import Repository
 from airflow_provider_elementary.storage.records.answer_log import read_answers
+from airflow_provider_elementary.storage.records.result_document import Result
 from airflow_provider_elementary.storage.records.results import (
     anchor_result,
     find_result,
@@ -72,7 +78,7 @@ class Evaluation:
     :param lineage: of the dbt project.
     :param stopping: the anomalous tables that ``fail_on`` names.
     :param scored: what the method returned.
-    :param key: where the verdicts are stored; None if they are not.
+    :param result: the stored verdicts; None if they are not stored.
     :param anchors: signed statements about the stored verdicts and state, for the next run.
     :param lost: what was removed of them since the run before, in sentences.
     """
@@ -81,9 +87,14 @@ class Evaluation:
     lineage: Lineage
     stopping: list[str]
     scored: Scored
-    key: str | None = None
+    result: Result | None = None
     anchors: Mapping[str, str] = field(default_factory=dict)
     lost: str | None = None
+
+    @property
+    def key(self) -> str | None:
+        """Where the verdicts are stored; None if they are not."""
+        return self.result.key if self.result is not None else None
 
     @property
     def summary(self) -> Summary:
@@ -178,7 +189,7 @@ def evaluate_and_store(
         anchors["state_anchor"] = anchor_result(repository, saved)
         losses.append(state_lost)
     lost = " ".join(each for each in losses if each is not None) or None
-    return replace(evaluation, key=result.key, anchors=anchors, lost=lost)
+    return replace(evaluation, result=result, anchors=anchors, lost=lost)
 
 
 def _open_state(repository: Repository, options: EvaluationOptions, series: str, run_key: str) -> ModelStateStore:
@@ -213,6 +224,12 @@ def open_metrics(
 def configurations_of(repository: Repository, origin: Mapping[str, Any]) -> pa.Table | None:
     """Read the test configurations of the snapshot that metrics were computed from; None for those of a warehouse."""
     if snapshot_id := origin.get("snapshot_id"):
+        metrics = find_result(repository, origin["metrics"]) if "metrics" in origin else None
+        if metrics is not None and metrics.origin.get("snapshot_id") == snapshot_id:
+            # The task that computed them read what was new.
+            tests = read_saved_tests(TESTS, repository, metrics)
+            if tests is not None:
+                return configurations_of_tests(tests)
         return read_test_configurations(repository.shared_source(snapshot_id))
     log.warning("metrics were read from a warehouse, not from a snapshot: the configurations of tests are not applied")
     return None

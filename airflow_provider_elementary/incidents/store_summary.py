@@ -20,7 +20,6 @@ from airflow_provider_elementary.project.project import Project, read_project
 from airflow_provider_elementary.project.reading import READ
 from airflow_provider_elementary.project.timeline import Timeline, read_executions
 from airflow_provider_elementary.storage.records.encrypted_parts import EncryptedParts, write_parts
-from airflow_provider_elementary.storage.records.results import find_result
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -64,7 +63,7 @@ def write_summary(
     repository: Repository,
     tracked: TrackedIncidents,
     verdicts: pa.Table,
-    verdict_keys: Sequence[str],
+    results: Sequence[Result],
     *,
     run_key: str,
     origin: Mapping[str, Any],
@@ -72,18 +71,18 @@ def write_summary(
     """Store what the page shows first, so that it reads one document; without it the page computes the same.
 
     :param tracked: the incidents that the run stored.
-    :param verdicts: that they were updated with, and ``verdict_keys`` of their results.
+    :param verdicts: that they were updated with, and ``results`` that hold them.
     :param origin: what the verdicts were computed from.
     :return: the key of the result; None where there is no snapshot, something of it cannot be read, or it is too large.
     """
-    if (snapshot_id := origin.get("snapshot_id")) is None:
+    if (snapshot_id := origin.get("snapshot_id")) is None or not results:
         return None
+    from airflow_provider_elementary.incidents.evaluate import configurations_of
+
     try:
-        results = [found for key in verdict_keys if (found := find_result(repository, key)) is not None]
-        if not results or len(results) < len(verdict_keys):
-            return None
         snapshot = repository.shared_source(snapshot_id)
-        summary, tables = _summary_of(snapshot, tracked, verdicts, results)
+        configurations = configurations_of(repository, origin)
+        summary, tables = _summary_of(snapshot, tracked, verdicts, results, configurations)
         held = {file.category for file in snapshot.manifest.files} & categories_read()
         written = write_parts(
             repository,
@@ -105,14 +104,18 @@ def write_summary(
 
 
 def _summary_of(
-    snapshot: SnapshotSource, tracked: TrackedIncidents, verdicts: pa.Table, results: Sequence[Result]
+    snapshot: SnapshotSource,
+    tracked: TrackedIncidents,
+    verdicts: pa.Table,
+    results: Sequence[Result],
+    configurations: pa.Table | None,
 ) -> tuple[StoreSummary, Mapping[str, pa.Table]]:
     """Return what the page shows first of a snapshot, and the rows of which it shows one table at a time.
 
     :param results: those that hold the verdicts.
+    :param configurations: of the anomaly tests.
     :raises ElementaryError: something of the snapshot cannot be read.
     """
-    from airflow_provider_elementary.anomalies.elementary.configured_tests import read_test_configurations
     from airflow_provider_elementary.project.columns import read_columns
     from airflow_provider_elementary.project.outcomes import newest_runs, read_outcomes
 
@@ -136,7 +139,7 @@ def _summary_of(
     return summary, {
         _TESTS: outcomes.tests,
         _RUNS: outcomes.runs,
-        _CONFIGURATIONS: read_test_configurations(snapshot),
+        **({_CONFIGURATIONS: configurations} if configurations is not None else {}),
         _DOCUMENTED: columns.documented,
         _SEEN: columns.seen,
     }

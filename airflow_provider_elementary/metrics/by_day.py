@@ -35,6 +35,7 @@ from airflow_provider_elementary.metrics.period_spool import DividedRows, days_w
 from airflow_provider_elementary.metrics.periods import Period, share_files
 from airflow_provider_elementary.metrics.registry import DEFINITIONS
 from airflow_provider_elementary.metrics.removed_by_policy import conformed
+from airflow_provider_elementary.metrics.saved_tests import TestsReader, parameters_of, save_tests
 from airflow_provider_elementary.metrics.settings import kept_versions, policy_of, versions_of
 from airflow_provider_elementary.metrics.stored_periods import StoredPeriods
 from airflow_provider_elementary.snapshots.reader import SnapshotSource
@@ -58,7 +59,13 @@ _DAYS_APART = 1
 
 
 def update_metrics(
-    repository: Repository, source: Source, *, run_key: str, origin: Mapping[str, Any], known: int = 0
+    repository: Repository,
+    source: Source,
+    *,
+    run_key: str,
+    origin: Mapping[str, Any],
+    known: int = 0,
+    tests: TestsReader | None = None,
 ) -> Result:
     """Compute the metrics of the days that have new rows since the run before, and store them with those of the others.
 
@@ -69,15 +76,17 @@ def update_metrics(
     :param run_key: identifies the run; every attempt of it continues with the metrics of another run.
     :param origin: what the source is.
     :param known: a number that the results had; those up to it are not given again.
+    :param tests: what reads the tests of a snapshot, so that they are saved for the tasks that score; None for none.
     """
     definitions, has_collected = possible_definitions(source), holds_collected(source)
     parameters: dict[str, Any] = {"definitions": versions_of(definitions, has_collected), "copies": repository.kept_key}
+    parameters |= parameters_of(tests)
     manifest = source.manifest if isinstance(source, SnapshotSource) else None
     if manifest is not None:
         parameters |= {"snapshot": manifest.sequence, "sha256": manifest.sha256, "epoch": manifest.epoch}
         parameters["policy"] = policy_of(manifest.policy)
     names = ResultNames("metrics", "", run_key)
-    update = _Update(repository, source, definitions, has_collected, names, origin, parameters, known)
+    update = _Update(repository, source, definitions, has_collected, names, origin, parameters, known, tests)
     try:
         earlier, new = find_earlier(repository, source, parameters, run_key)
         return update.run(earlier, new)
@@ -104,6 +113,7 @@ class _Update:
     origin: Mapping[str, Any]
     parameters: Mapping[str, Any]
     known: int
+    tests: TestsReader | None
 
     def run(self, earlier: EarlierMetrics | None, new: Source) -> Result:
         manifest = self.source.manifest if isinstance(self.source, SnapshotSource) else None
@@ -140,7 +150,11 @@ class _Update:
                         )
             if STATE in data_keys:
                 files += self._write_facts(earlier, facts, computed, touched, data_keys, loaded)
-        if not any(file.category != STATE for file in files):
+        if self.tests is not None and isinstance(self.source, SnapshotSource):
+            before = earlier.result if earlier is not None and not earlier.is_replaced else None
+            saved, data_key = save_tests(self.tests, self.repository, self.source, new, before, self.names)
+            files, data_keys = [*files, *saved], data_keys | ({Category.CONFIGURATION: data_key} if data_key else {})
+        if not any(file.category in CATEGORIES[:2] for file in files):
             files += write_rows(self.repository, self.names, (), _STORED, data_keys, always=CATEGORIES[:1])
         parameters = dict(self.parameters)
         if earlier is not None and (kept := kept_versions(earlier.result.parameters, self.parameters)):

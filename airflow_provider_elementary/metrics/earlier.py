@@ -105,7 +105,8 @@ def find_earlier(
     try:
         keys = {
             category: DataKey(repository.keys.unwrap(category, wrapped, Purpose.RESULT), wrapped)
-            for category, wrapped in ((Category(name), wrapped) for name, wrapped in result.keys.items())
+            for category in CATEGORIES
+            if (wrapped := result.keys.get(category.value)) is not None
         }
     except ElementaryError as error:
         raise _unusable(error) from None

@@ -116,8 +116,9 @@ class ElementaryAnomalyOperator(ElementarySourceOperator):
             returned, losses = self._describe(evaluation, origin), [evaluation.lost]
             if templated_number(self, "shards") == 1:
                 verdicts, lineage = evaluation.verdicts, evaluation.lineage
+                results = [evaluation.result] if evaluation.result is not None else []
                 incidents, lost = track_and_store_incidents(
-                    self, context, verdicts, [returned["verdicts"]], lineage, self._of_dbt, origin
+                    self, context, verdicts, results, lineage, self._of_dbt, origin
                 )
                 returned |= incidents
                 losses.append(lost)

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from airflow_provider_elementary.incidents.store import TrackedIncidents
     from airflow_provider_elementary.incidents.tracking import Incident
     from airflow_provider_elementary.project.lineage import Lineage
+    from airflow_provider_elementary.storage.records.result_document import Result
 
 #: The arguments of an answer.
 ANSWER_FIELDS = ("incident_id", "answer", "reason", "until", "since", "assignee", "note", "into", "conditions")
@@ -57,13 +58,15 @@ class ElementaryIncidentOperator(ElementaryStoreOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Update, store, log, and return the incidents of this run in short."""
         from airflow_provider_elementary.incidents.evaluate import dbt_conditions_of, lineage_of, read_verdicts
+        from airflow_provider_elementary.storage.records.results import find_result
 
         with clear_failures(), one_task(self, context):
             given = [self.verdicts] if isinstance(self.verdicts, Mapping) else list(self.verdicts)
             keys, origin = [shard["verdicts"] for shard in given], given[0]["origin"] if given else {}
             verdicts, lineage = read_verdicts(self.repository, keys), lineage_of(self.repository, origin)
             of_dbt = dbt_conditions_of(self.repository, origin, series=task_series(context), run_key=run_key(context))
-            incidents, lost = track_and_store_incidents(self, context, verdicts, keys, lineage, of_dbt, origin)
+            results = [found for key in keys if (found := find_result(self.repository, key)) is not None]
+            incidents, lost = track_and_store_incidents(self, context, verdicts, results, lineage, of_dbt, origin)
             self.summary = {"store": self.repository.uri, "verdicts": keys, **incidents}
             require_no_loss(context, lost, self.summary)
         return self.summary
@@ -166,7 +169,7 @@ def track_and_store_incidents(
     operator: ElementaryStoreOperator,
     context: Context,
     verdicts: pa.Table,
-    verdict_keys: Sequence[str],
+    results: Sequence[Result],
     lineage: Lineage,
     of_dbt: DbtConditions | None,
     origin: Mapping[str, Any],
@@ -175,6 +178,7 @@ def track_and_store_incidents(
 
     What the page shows first is then stored too.
 
+    :param results: those that hold the verdicts.
     :return: also what was removed of them since that run, in a sentence.
     """
     from airflow_provider_elementary.incidents.store import update_incidents
@@ -192,7 +196,7 @@ def track_and_store_incidents(
         anchor=before.get("incidents_anchor"),
         answers_anchor=before.get("answers_anchor"),
     )
-    write_summary(operator.repository, tracked, verdicts, verdict_keys, run_key=run_key(context), origin=origin)
+    write_summary(operator.repository, tracked, verdicts, results, run_key=run_key(context), origin=origin)
     _log(operator.log, tracked, operator.store_conn_id)
     changes = [_brief(incident) for incident in tracked.current[:_INCIDENTS_RETURNED]]
     returned = {

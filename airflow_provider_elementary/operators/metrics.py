@@ -35,6 +35,7 @@ class ElementaryTableMetricsOperator(ElementarySourceOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Compute and store the metrics, and return their key in the store."""
+        from airflow_provider_elementary.anomalies.elementary.configured_tests import TESTS
         from airflow_provider_elementary.metrics.by_day import update_metrics
         from airflow_provider_elementary.metrics.removed_snapshots import removed_snapshots
         from airflow_provider_elementary.storage.records.results import anchor_result, recorded_result
@@ -43,7 +44,7 @@ class ElementaryTableMetricsOperator(ElementarySourceOperator):
         with clear_failures(), one_task(self, context), self.open_source() as (source, origin):
             known, lost = recorded_result(self.repository, "metrics", "", before.get("metrics_anchor"))
             hidden = removed_snapshots(self.repository, source, key)
-            result = update_metrics(self.repository, source, run_key=key, origin=origin, known=known)
+            result = update_metrics(self.repository, source, run_key=key, origin=origin, known=known, tests=TESTS)
             self.log.info("stored %s metrics in %.1f s", f"{result.rows:,}", time.monotonic() - started)
             stored = {"metrics": result.key, "rows": result.rows, "origin": dict(origin)}
             anchor = anchor_result(self.repository, result)

@@ -7,6 +7,7 @@ import logging
 import struct
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import partial
 from threading import Lock
 
 from airflow_provider_elementary.exceptions import ElementaryError
@@ -18,6 +19,8 @@ log = logging.getLogger(__name__)
 
 #: The largest file that is kept, and how much is kept of all, in bytes: hourly syncs write many files of some KB.
 LARGEST, _ROOM = 1 << 20, 16 << 20
+#: How much one task keeps of the parts of large files, in bytes.
+_RANGES_ROOM = 8 << 20
 #: How a signed document begins, and no Parquet file.
 _SIGNED = b"elementary-signed "
 #: What is before each file where many are stored as one object: its SHA-256 and its size; before all, when.
@@ -40,13 +43,15 @@ class KeptFiles:
             if content.startswith(_SIGNED)
         }
         self._content: dict[str, bytes] = {}
+        self._ranges: dict[tuple[str, int, int], bytes] = {}
+        self._ranges_room = _RANGES_ROOM
         self._room = _ROOM
         self._lock = Lock()
 
     def fetch_of(self, file: FileBinding, fetch: Fetch) -> Fetch:
         """Return what fetches bytes of a file: those that are kept, where it was fetched whole before."""
         if file.row_groups or file.size > LARGEST:
-            return fetch
+            return partial(self._fetch_range, file.sha256, fetch)
 
         def fetch_once(start: int, length: int) -> bytes:
             is_whole = start == 0 and length > file.size
@@ -57,6 +62,17 @@ class KeptFiles:
             return content
 
         return fetch_once
+
+    def _fetch_range(self, sha256: str, fetch: Fetch, start: int, length: int) -> bytes:
+        """Return bytes of a large file, which the same task may read several times; the next run asks again."""
+        place = (sha256, start, length)
+        if (content := self._ranges.get(place)) is None:
+            content = fetch(start, length)
+            with self._lock:
+                if len(content) <= self._ranges_room and place not in self._ranges:
+                    self._ranges[place] = content
+                    self._ranges_room -= len(content)
+        return content
 
     def keep_file(self, sha256: str, content: bytes) -> None:
         """Keep a file that the task wrote, by its hash; a large one is read again."""

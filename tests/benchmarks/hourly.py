@@ -1,10 +1,11 @@
 """The hourly tasks by the days of history: seconds of CPU, requests, bytes read and memory.
 
 ``python -m tests.benchmarks hourly [--days 1 30 365] [--rows 7200]`` prints the table: of a DuckDB warehouse with that
-many days of collected monitors and of runs, the snapshot, the metrics and the anomalies by both methods, with the
-incidents and the page's summary that are made from them; then all of them once more after one more hour, and after an
-hour with rows that come late for each of ``--late`` days before. Each of them is a process of its own, and its CPU
-seconds those after its imports. ``--requests`` lists what each task of these hours asked the store for.
+many days of collected monitors, of runs and of results of anomaly tests, the snapshot, the metrics and the anomalies by
+both methods, with the incidents and the page's summary that are made from them; then all of them once more after one
+more hour, and after an hour with rows that come late for each of ``--late`` days before. Each of them is a process of
+its own, and its CPU seconds those after its imports. ``--requests`` lists what each task of these hours asked the store
+for.
 """
 
 from __future__ import annotations
@@ -23,6 +24,11 @@ from tests.benchmarks.measure import Measurement, in_own_process, measured
 
 _TABLES = 100
 _END = datetime(2026, 11, 1)
+_HELD = ("dbt_models", "dbt_invocations", "dbt_run_results", "elementary_test_results", "data_monitoring_metrics")
+_PARAMS = (
+    '{"anomaly_direction": "both", "anomaly_sensitivity": 3, "backfill_days": 2, "days_back": 14, '
+    '"time_bucket": {"count": 1, "period": "hour"}, "timestamp_column": "updated_at"}'
+)
 _TASKS = ("snapshot", "metrics", "elementary", "robust")
 #: How many days before the last hour rows are about that come late in it: of days, weeks and months that are stored.
 LATE = (2, 4, 6, 9, 12, 16, 20, 27, 34, 45, 60, 90, 120, 200)
@@ -88,6 +94,7 @@ def _measure_one(folder: Path, task: str, moment: datetime, key: str) -> None:
     import logging
     from dataclasses import replace
 
+    from airflow_provider_elementary.anomalies.elementary.configured_tests import TESTS
     from airflow_provider_elementary.incidents.evaluate import (
         EvaluationOptions,
         dbt_conditions_of,
@@ -158,7 +165,7 @@ def _measure_one(folder: Path, task: str, moment: datetime, key: str) -> None:
                 repository, replace(source.manifest, created_at=moment.isoformat()), repository.kept
             )
             origin = {"snapshot_id": source.manifest.snapshot_id}
-            return update_metrics(repository, source, run_key=f"{moment}", origin=origin).key
+            return update_metrics(repository, source, run_key=f"{moment}", origin=origin, tests=TESTS).key
 
     def anomalies() -> str:
         repository = opened(store, keys)
@@ -170,7 +177,7 @@ def _measure_one(folder: Path, task: str, moment: datetime, key: str) -> None:
             found = evaluate_and_store(repository, rows, lineage, options, **given, configurations=configurations)
             tracked = update_incidents(repository, found.verdicts, lineage, of_dbt, **given)
             del given["series"]
-            write_summary(repository, tracked, found.verdicts, [str(found.key)], **given)
+            write_summary(repository, tracked, found.verdicts, [found.result], **given)
         return key
 
     work: Callable[[], str] = {"snapshot": snapshot, "metrics": metrics}.get(task, anomalies)
@@ -198,7 +205,7 @@ def _create(folder: Path) -> None:
 
     with duckdb.connect(str(folder / "warehouse.duckdb")) as connection:
         connection.execute("CREATE SCHEMA elementary; USE elementary")
-        for name in ("dbt_models", "dbt_invocations", "dbt_run_results", "data_monitoring_metrics"):
+        for name in _HELD:
             connection.execute(create_table("duckdb", name, f"elementary.{name}"))
         connection.execute(
             "INSERT INTO dbt_models (unique_id, alias, database_name, schema_name) "
@@ -219,6 +226,15 @@ def _write(folder: Path, begin: datetime, hours: int, rows: int) -> None:
             f"SELECT '{begin}' || h || '.' || t, 'model.' || t, '{begin}' || h, "
             f"strftime({moment}, '%Y-%m-%d %H:%M:%S'), {moment}, 'success', 1.0 + t, t "
             f"FROM range({hours}) a(h), range({_TABLES}) r(t)"
+        )
+        connection.execute(
+            "INSERT INTO elementary_test_results (id, test_execution_id, test_unique_id, model_unique_id, "
+            "invocation_id, database_name, schema_name, table_name, detected_at, created_at, test_type, test_sub_type, "
+            "test_short_name, test_params, status, severity) "
+            f"SELECT '{begin}' || h || '.r' || t, '{begin}' || h || '.e' || t, 'test.' || t, 'model.' || t, "
+            f"'{begin}' || h, 'shop', 'core', 't' || t, {moment}, {moment}, 'anomaly_detection', 'row_count', "
+            f"'volume_anomalies', $params, 'pass', 'ERROR' FROM range({hours}) a(h), range({_TABLES}) r(t)",
+            {"params": _PARAMS},
         )
         connection.execute(
             "INSERT INTO data_monitoring_metrics (id, full_table_name, column_name, metric_name, metric_value, "

@@ -17,6 +17,7 @@ import duckdb
 import pytest
 from fastapi.testclient import TestClient
 
+from airflow_provider_elementary.anomalies.elementary.configured_tests import TESTS
 from airflow_provider_elementary.elementary_schema import TABLES, Category
 from airflow_provider_elementary.hooks.store import ElementaryStoreHook
 from airflow_provider_elementary.incidents.evaluate import (
@@ -121,8 +122,9 @@ def _sync(warehouse: Path, repository: Repository, run: str) -> None:
         write_snapshot(source, repository, policy=EVERYTHING, run_key=run)
     snapshot = open_snapshot(repository)
     origin = {"snapshot_id": snapshot.manifest.snapshot_id}
-    metrics = update_metrics(repository, snapshot, run_key=run, origin=origin)
-    lineage, configurations = lineage_of(repository, origin), configurations_of(repository, origin)
+    metrics = update_metrics(repository, snapshot, run_key=run, origin=origin, tests=TESTS)
+    configurations = configurations_of(repository, {"metrics": metrics.key, **origin})
+    lineage = lineage_of(repository, origin)
     for method in METHODS:
         options, key = EvaluationOptions(method=method), f"{run}-{method}"
         with read_result(repository, metrics.key) as rows:

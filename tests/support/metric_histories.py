@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import random
 import shutil
 from collections.abc import Mapping
@@ -14,6 +15,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from airflow_provider_elementary.anomalies.elementary.configured_tests import TESTS
 from airflow_provider_elementary.elementary_schema import TABLES
 from airflow_provider_elementary.metrics import METRICS_SCHEMA, compute_metrics
 from airflow_provider_elementary.metrics.by_day import update_metrics
@@ -53,6 +55,7 @@ class MetricHistory:
 
     :param folder: of the warehouse and the store.
     :param seed: of everything that happens.
+    :param has_anomaly_tests: whether its runs have any.
     """
 
     folder: Path
@@ -62,6 +65,7 @@ class MetricHistory:
     written: dict[str, list[Row]] = field(default_factory=dict)
     purged_until: datetime = datetime.min
     waiting: dict[str, list[Row]] = field(default_factory=dict)
+    has_anomaly_tests: bool = False
 
     def __post_init__(self) -> None:
         self.random = random.Random(self.seed)  # noqa: S311 - no secret
@@ -139,6 +143,25 @@ class MetricHistory:
         check |= {"max_loaded_at_time_ago_in_s": choose.randint(0, 9999) * 1.0}
         self.write("dbt_source_freshness_results", {**common, **check})
         self.write("dbt_invocations", {**common, **target, "project_name": choose.choice(["shop", "shop", "ci"])})
+        if self.has_anomaly_tests:
+            self.write_anomaly_tests(run, happened)
+
+    def write_anomaly_tests(self, run: str, happened: datetime) -> None:
+        """Write what anomaly tests of a run say, each with a configuration that changes now and then."""
+        choose = random.Random(f"{self.seed} {run}")  # noqa: S311 - no secret
+        for test in choose.sample(range(6), choose.randint(0, 6)):
+            is_generic = test == 0
+            params: Row = {"anomaly_sensitivity": choose.choice([2, 3]), "days_back": choose.choice([7, 14])}
+            params |= {} if is_generic else {"anomaly_direction": "both"}
+            if choose.random() < 0.5:
+                params["time_bucket"] = {"period": "day", "count": choose.choice([1, 2])}
+            place = {"database_name": "shop", "schema_name": "core", "table_name": MODELS[test % 2]}
+            names = {"test_unique_id": f"test.anomalies.{test}", "invocation_id": run, "id": f"{run}.anomalies.{test}"}
+            kind = {"test_type": "anomaly_detection", "test_sub_type": "generic" if is_generic else "row_count"}
+            kind |= {"test_short_name": "dimension_anomalies" if is_generic else f"volume_anomalies_{test % 4}"}
+            moment = {"detected_at": happened + timedelta(seconds=choose.randint(0, 3)), "created_at": self.now}
+            result = {**place, **names, **kind, **moment, "status": "pass", "test_params": json.dumps(params)}
+            self.write("elementary_test_results", result)
 
     def bucket(self, model: str, happened: datetime) -> Row:
         """Return a collected monitor of a day, with a value of its own."""
@@ -206,7 +229,8 @@ class MetricHistory:
         self.number += 1
         source = self.source()
         origin = {"snapshot_id": source.manifest.snapshot_id}
-        return update_metrics(self.sync.repository, source, run_key=f"task-{self.number}", origin=origin)
+        run_key = f"task-{self.number}"
+        return update_metrics(self.sync.repository, source, run_key=run_key, origin=origin, tests=TESTS)
 
     def stored(self, result: Result) -> Metrics:
         """Return what the metrics task stored."""

@@ -158,7 +158,7 @@ def add_incidents(repository: Repository, run_key: str = "incidents", *, with_su
     lineage, of_dbt = lineage_of(repository, origin), dbt_conditions_of(repository, origin, series="", run_key=run_key)
     tracked = update_incidents(repository, verdicts, lineage, of_dbt, series="", run_key=run_key, origin=origin)
     if with_summary:
-        write_summary(repository, tracked, verdicts, [newest.key], run_key=run_key, origin=origin)
+        write_summary(repository, tracked, verdicts, [newest], run_key=run_key, origin=origin)
     return tracked
 
 

@@ -60,14 +60,13 @@ _KEPT = {
 _NAME = re.compile(r"^-- name: (\w+)\n", re.MULTILINE)
 
 
-def _statements() -> dict[str, str]:
-    """Return the statements of parity.sql by name."""
-    _, *parts = _NAME.split(files(__package__).joinpath("parity.sql").read_text(encoding="utf-8"))
+def statements_of(file: str) -> dict[str, str]:
+    """Return the statements of a file of this package by name."""
+    _, *parts = _NAME.split(files(__package__).joinpath(file).read_text(encoding="utf-8"))
     return dict(zip(parts[::2], parts[1::2], strict=True))
 
 
-#: The statements of parity.sql by name.
-STATEMENTS = _statements()
+_STATEMENTS = statements_of("parity.sql")
 
 
 def compare_with_elementary(source: Source, *, adapter: str | None = None) -> pa.Table:
@@ -82,7 +81,7 @@ def compare_with_elementary(source: Source, *, adapter: str | None = None) -> pa
     """
     with replayed_runs(source, adapter) as connection:
         connection.execute(_answers(connection))
-        return fetch(connection, STATEMENTS["comparison"])
+        return fetch(connection, _STATEMENTS["comparison"])
 
 
 @contextmanager
@@ -91,13 +90,13 @@ def replayed_runs(source: Source, adapter: str | None) -> Iterator[duckdb.DuckDB
     adapter = adapter or adapter_of(source)
     with bounded_connection() as connection:
         lacking = load_table(connection, source, "elementary_test_results")
-        connection.execute(STATEMENTS["tested_tables"])
+        connection.execute(_STATEMENTS["tested_tables"])
         for table in ("data_monitoring_metrics", "dbt_invocations", "dbt_run_results", "dbt_models", "dbt_tests"):
             lacking += load_table(connection, source, table)
-        configurations = read_configurations(fetch(connection, STATEMENTS["configured"]), adapter)
+        configurations = read_configurations(fetch(connection, _STATEMENTS["configured"]), adapter)
         _register(connection, configurations, adapter)
         connection.execute(_statement("test_results", status=status_sql("status"), lacking=_sql(_lack(lacking))))
-        connection.execute(STATEMENTS["seen"])
+        connection.execute(_STATEMENTS["seen"])
         connection.execute(
             _statement(
                 "points",
@@ -114,16 +113,23 @@ def replayed_runs(source: Source, adapter: str | None) -> Iterator[duckdb.DuckDB
 
 
 def load_table(
-    connection: duckdb.DuckDBPyConnection, source: Source, table: str, *, is_needed: bool = True
+    connection: duckdb.DuckDBPyConnection,
+    source: Source,
+    table: str,
+    *,
+    columns: Sequence[str] | None = None,
+    is_needed: bool = True,
 ) -> list[str]:
     """Copy what is needed of a table; return the columns (or the table) without which every verdict is unknown.
 
+    :param columns: those to copy; None for all that a verdict is made from.
     :param is_needed: whether its rows say anything; else it is empty, and not read.
     """
-    required, useful = _READ[table]
-    held = source.schema(table).names if table in source.tables() or table == "elementary_test_results" else []
+    required, useful = ((), columns) if columns is not None else _READ[table]
+    is_held = table in source.tables() or (table == "elementary_test_results" and columns is None)
+    held = source.schema(table).names if is_held else []
     wanted = arrow_schema(catalog_table(table), [*required, *useful])
-    columns = [name for name in wanted.names if name in held]
+    named = [name for name in wanted.names if name in held]
     connection.register("incoming", wanted.empty_table())
     connection.execute(f"CREATE TEMP TABLE {table} AS FROM incoming")
     connection.unregister("incoming")
@@ -131,12 +137,12 @@ def load_table(
         return [table] if required else []
     if not is_needed:
         return []
-    with source.read(table, columns=columns) as reader, with_own_errors(reader) as read:
+    with source.read(table, columns=named) as reader, with_own_errors(reader) as read:
         connection.register("incoming", read)
         rows = _KEPT.get(table, "TRUE")
         connection.execute(f"INSERT INTO {table} BY NAME FROM incoming WHERE {rows}")
         connection.unregister("incoming")
-    return [f"{table}.{name}" for name in required if name not in columns]
+    return [f"{table}.{name}" for name in required if name not in named]
 
 
 def fetch(connection: duckdb.DuckDBPyConnection, query: str) -> pa.Table:
@@ -147,7 +153,7 @@ def fetch(connection: duckdb.DuckDBPyConnection, query: str) -> pa.Table:
 
 def _statement(name: str, **texts: str) -> str:
     """Return a statement of parity.sql with texts of this package put in for the names in braces."""
-    statement = STATEMENTS[name]
+    statement = _STATEMENTS[name]
     for placeholder, text in texts.items():
         statement = statement.replace(f"{{{placeholder}}}", text)
     return statement

@@ -333,38 +333,3 @@ SELECT
     END AS reason
 FROM explained
 ORDER BY detected_at, id
-
--- name: newest_tests
--- Of each series, the tests of its newest run that have a configuration: the strictest of them comes first.
-SELECT
-    t.full_table_name,
-    t.column_name,
-    t.metric_name,
-    c.metric_properties,
-    t.test_name,
-    c.configuration
-FROM (
-    SELECT
-        upper(concat_ws('.', nullif(database_name, ''), schema_name, table_name)) AS full_table_name,
-        upper(nullif(column_name, '')) AS column_name,
-        CASE WHEN test_sub_type = 'generic' THEN 'dimension' ELSE test_sub_type END AS metric_name,
-        test_short_name AS test_name,
-        test_params,
-        test_sub_type = 'generic' AS is_generic,
-        CASE WHEN is_generic THEN i.vars END AS vars,
-        max(detected_at) OVER (PARTITION BY invocation_id) AS ran_at
-    FROM elementary_test_results LEFT JOIN dbt_invocations AS i USING (invocation_id)
-    WHERE table_name IS NOT NULL
-        AND test_sub_type IS NOT NULL
-        AND (test_sub_type <> 'generic' OR test_short_name = 'dimension_anomalies')
-) AS t
-JOIN configurations AS c
-    ON c.test_params IS NOT DISTINCT FROM t.test_params
-    AND c.is_generic = t.is_generic
-    AND c.vars IS NOT DISTINCT FROM t.vars
-JOIN parameters AS p USING (configuration)
-QUALIFY row_number() OVER (
-    PARTITION BY t.full_table_name, t.column_name, t.metric_name, c.metric_properties
-    ORDER BY t.ran_at DESC NULLS LAST, p.sensitivity, t.test_name
-) = 1
-ORDER BY ALL

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from airflow_provider_elementary.elementary_schema import Category
 from airflow_provider_elementary.storage.layout import RESULTS, begun_at
 from airflow_provider_elementary.storage.records.result_document import Result
 from airflow_provider_elementary.storage.records.results import all_results, kept_for_next_run
@@ -23,16 +25,16 @@ class OutdatedResults:
 
     :param results: with the documents that name their files.
     :param kept_files: the files of those that stay, which may be files of those that go too.
-    :param states: files of those that stay, with dbt's results that no run continues with.
+    :param saved: files of those that stay, which only saved reading: no run continues with them.
     """
 
     results: list[Result]
     kept_files: frozenset[str]
-    states: frozenset[str] = frozenset()
+    saved: frozenset[str] = frozenset()
 
     def names(self, key: str) -> bool:
         """Return whether an object is one of theirs, and of no result that stays."""
-        return key in self.states or (
+        return key in self.saved or (
             key not in self.kept_files and (key in self._names or key.startswith(self._prefixes))
         )
 
@@ -50,7 +52,7 @@ def outdated_results(
     alive: Collection[str],
     newest_taken: datetime,
     moment: datetime,
-    expired: Collection[str] = (),
+    expired: Mapping[Category, Collection[str]] = MappingProxyType({}),
 ) -> OutdatedResults:
     """Find the metrics and verdicts that were computed from snapshots that go; the newest of each kind stays.
 
@@ -59,7 +61,7 @@ def outdated_results(
     :param alive: the ids of the snapshots whose rows stay.
     :param newest_taken: when the newest of them was taken.
     :param moment: younger results stay.
-    :param expired: the ids of snapshots that are too old to keep results of dbt of them.
+    :param expired: by category, the ids of snapshots that are too old to keep anything of it.
     """
     unreadable: set[str] = set()
     results = all_results(repository, unreadable=unreadable)
@@ -85,15 +87,18 @@ def outdated_results(
     ]
     gone = {result.key for result in outdated}
     kept = (file.key for result in results.values() if result.key not in gone for file in result.files)
-    return OutdatedResults(outdated, frozenset(kept), frozenset(_unused_states(results, expired)))
+    return OutdatedResults(outdated, frozenset(kept), frozenset(_unused(results, expired)))
 
 
-def _unused_states(results: Mapping[str, Result], expired: Collection[str]) -> Iterator[str]:
-    """Yield the files with dbt's results that only runs of the past continued with, or that are too old."""
+def _unused(results: Mapping[str, Result], expired: Mapping[Category, Collection[str]]) -> set[str]:
+    """Return the files that saved only runs of the past from reading, or that are too old."""
     needed = kept_for_next_run(results)
+    saved: dict[bool, set[str]] = {True: set(), False: set()}
     for key, result in results.items():
-        if result.kind == "incidents" and (key not in needed or result.origin.get("snapshot_id") in expired):
-            yield from (file.key for file in result.state_files)
+        for file in result.saved_files:
+            is_needed = key in needed and result.origin.get("snapshot_id") not in expired.get(file.category, ())
+            saved[is_needed].add(file.key)
+    return saved[False] - saved[True]
 
 
 def _is_outdated(

@@ -239,17 +239,18 @@ class PrunePlan:
         for number in self.kept:
             alive |= self._replaced_by(self._rows[number])
         newest = self._rows[max(self.kept)].taken_at
-        return outdated_results(self._repository, alive, newest, self.clock.oldest_orphan, self._without_run_results)
+        return outdated_results(self._repository, alive, newest, self.clock.oldest_orphan, self._expired_snapshots)
 
     @property
-    def _without_run_results(self) -> set[str]:
-        """The ids of snapshots of which no results of dbt are kept any more."""
-        if (days := self._retention.category_days.get(Category.RUN_RESULTS)) is None:
-            return set()
-        oldest = self.clock.now - timedelta(days=days)
+    def _expired_snapshots(self) -> Mapping[Category, set[str]]:
+        """By category, the ids of snapshots of which nothing of it is kept any more."""
         known = [(each.snapshot_id, each.created_at) for each in self._rows.values()]
         known += [(each.snapshot_id, each.created_at) for each in self._stones.values()]
-        return {snapshot_id for snapshot_id, at in known if in_utc(datetime.fromisoformat(at)) < oldest}
+        times = [(snapshot_id, in_utc(datetime.fromisoformat(at))) for snapshot_id, at in known]
+        oldest = {name: self.clock.now - timedelta(days=days) for name, days in self._retention.category_days.items()}
+        return {
+            Category(name): {snapshot_id for snapshot_id, at in times if at < first} for name, first in oldest.items()
+        }
 
     def _replaced_by(self, row: Row) -> set[str]:
         """Return the ids of the snapshots whose place a compaction took, whenever they were pruned."""

@@ -30,7 +30,7 @@ from airflow_provider_elementary.storage.object_store.store import Store
 from airflow_provider_elementary.storage.parallel import in_parallel
 from airflow_provider_elementary.storage.records.answer_log import ANSWER_LOG_CODEC, AnswerLog
 from airflow_provider_elementary.storage.records.report_log import REPORT, report_of
-from airflow_provider_elementary.storage.records.result_document import RESULT, STATE, Result
+from airflow_provider_elementary.storage.records.result_document import RESULT, Result
 from airflow_provider_elementary.storage.records.results import checked_result
 from airflow_provider_elementary.storage.records.series import Numbered, SeriesPlace
 from airflow_provider_elementary.storage.signed_documents import Signed
@@ -47,6 +47,7 @@ class CheckedSeries:
     :param reports: proved access reports that were read.
     :param answers: what people answered to incidents, in the newest document of answers.
     :param named: the files of the results.
+    :param removable: those of them that a prune removes from results that stay.
     """
 
     results: int = 0
@@ -55,12 +56,7 @@ class CheckedSeries:
     findings: list[ChainFinding] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     named: dict[str, NamedFile] = field(default_factory=dict)
-
-    @property
-    def removable(self) -> set[str]:
-        """The files that a prune removes from results that stay: the next run of incidents reads all without them."""
-        named = self.named.items()
-        return {key for key, entry in named if entry.holds == "incidents" and entry.file.category == STATE}
+    removable: set[str] = field(default_factory=set)
 
     def is_gone(self, store: Store, finding: ChainFinding) -> bool:
         """Return whether a file is missing whose result was removed meanwhile."""
@@ -246,6 +242,7 @@ def _missing(folder: str, number: int, detail: str) -> ChainFinding:
 
 
 def _name_files(result: Result, checked: CheckedSeries) -> None:
+    checked.removable.update(file.key for file in result.saved_files)
     for file in result.files:
         wrapped = result.keys.get(file.category.value)
         # Results of one series have files in common.

@@ -31,6 +31,8 @@ ResultKind = Literal[
 ]
 #: Files of this category hold what the next run continues with, and no rows of the result.
 STATE = Category.RUN_RESULTS
+#: By kind, the category of files that only save reading snapshots: a prune may remove them from results that stay.
+_SAVED: Mapping[ResultKind, Category] = {"incidents": STATE, "metrics": Category.CONFIGURATION}
 
 
 @dataclass(frozen=True)
@@ -83,12 +85,17 @@ class Result:
     @property
     def row_files(self) -> tuple[ResultFile, ...]:
         """The files that hold its rows."""
-        return tuple(file for file in self.files if file.category != STATE)
+        return tuple(file for file in self.files if file.category not in (STATE, _SAVED.get(self.kind)))
 
     @property
     def state_files(self) -> tuple[ResultFile, ...]:
         """The files by which the next run continues."""
         return tuple(file for file in self.files if file.category == STATE)
+
+    @property
+    def saved_files(self) -> tuple[ResultFile, ...]:
+        """The files that save reading snapshots again: nothing is lost with them."""
+        return tuple(file for file in self.files if file.category == _SAVED.get(self.kind))
 
     @property
     def file_prefix(self) -> str:

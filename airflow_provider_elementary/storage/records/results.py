@@ -157,7 +157,9 @@ def read_result(opened: OpenStore, key: str) -> pa.RecordBatchReader:
 
     if (result := find_result(opened, key)) is None:
         raise SnapshotNotFoundError(f"{opened.uri} holds no {key}. Run the task that computes it first.")
-    return reader_of_first(read_files(opened, result, result.row_files))
+    # An empty one says no more than the others.
+    files = [file for file in result.row_files if file.rows] or result.row_files[:1]
+    return reader_of_first(read_files(opened, result, files))
 
 
 def latest_result(opened: OpenStore, kind: ResultKind) -> Result | None:

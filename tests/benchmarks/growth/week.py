@@ -74,7 +74,7 @@ class _Tasks(Places):
     def summarise(
         self, repository: Repository, evaluation: Evaluation, tracked: TrackedIncidents, run_key: str, origin: Any
     ) -> None:
-        write_summary(repository, tracked, evaluation.verdicts, [str(evaluation.key)], run_key=run_key, origin=origin)
+        write_summary(repository, tracked, evaluation.verdicts, [evaluation.result], run_key=run_key, origin=origin)
 
 
 class Week:

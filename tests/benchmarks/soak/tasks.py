@@ -15,6 +15,7 @@ import adbc_driver_postgresql.dbapi as adbc
 import duckdb
 
 from airflow_provider_elementary.access.check.session import TransportFacts
+from airflow_provider_elementary.anomalies.elementary.configured_tests import TESTS
 from airflow_provider_elementary.elementary_schema import TABLES, Category
 from airflow_provider_elementary.incidents.evaluate import (
     Evaluation,
@@ -140,7 +141,7 @@ class Places:
         source = repository.source()
         origin: dict[str, Any] = {"store": repository.uri, "snapshot_id": source.manifest.snapshot_id}
         known, lost = recorded_result(repository, "metrics", "", before.get("metrics_anchor"))
-        metrics = update_metrics(repository, source, run_key=run_key, origin=origin, known=known)
+        metrics = update_metrics(repository, source, run_key=run_key, origin=origin, known=known, tests=TESTS)
         losses, anchors = [lost], {"metrics_anchor": anchor_result(repository, metrics)}
         options = EvaluationOptions(method="elementary", days=2)
         rows, lineage, of_metrics, configurations = open_metrics(repository, metrics.key, options)
