@@ -93,7 +93,7 @@ class Commands:
         """Those that record results of nodes."""
         return self.named(*BUILDING)
 
-    @property
+    @cached_property
     def with_id(self) -> Commands:
         """Those that have an id."""
         return self.where(pc.not_equal(self.rows["invocation_id"], scalar_of("", pa.string())))
