@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -13,7 +13,7 @@ from airflow_provider_elementary.elementary_schema.newest import newest_sql
 from airflow_provider_elementary.elementary_schema.nodes import ARTIFACTS, PLACE_COLUMNS, TEST_PREFIX
 from airflow_provider_elementary.elementary_schema.statuses import level_sql, meaning_of, rank_sql, status_sql
 from airflow_provider_elementary.incidents.conditions import PROJECT, Condition, Family, Severity, test_family
-from airflow_provider_elementary.incidents.dbt_commands import COMMAND_COLUMNS, Command, commands_of
+from airflow_provider_elementary.incidents.dbt_commands import BUILDING, COMMAND_COLUMNS, Commands
 from airflow_provider_elementary.incidents.dbt_evidence import ConditionKey, DbtConditions, counted
 from airflow_provider_elementary.incidents.earlier_results import RESULT_COLUMNS, EarlierResults, folded_schema, reduced
 from airflow_provider_elementary.incidents.removed import read_lists
@@ -89,28 +89,28 @@ def _conditions(
     import duckdb
 
     rows = read_rows(source, "dbt_invocations", COMMAND_COLUMNS, missing=missing)
-    commands = commands_of(rows.to_pylist())
-    by_id = {command.invocation_id: command for command in commands if command.invocation_id}
+    commands = Commands.of(rows)
     with duckdb.connect(":memory:", config={"enable_external_access": "false"}) as engine:
         engine.register("command_rows", rows.select(["invocation_id", "created_at"]))
         _register_results(engine, source, rows, commands, missing, skips, earlier)
         if earlier is not None and not earlier.still_hold(engine, skips):
             return None
-        with_results = _with_results(engine, commands, earlier)
+        commands = _with_results(engine, commands, earlier)
         latest = datetime.max if as_of is None else as_of + _CLOCKS
-        past = [command for command in commands if command.at <= latest]
+        past = commands.between(datetime.min, latest)
         lists = read_lists(engine, past, as_of)
         checks = {key: made for key, made in _checks(engine, latest).items() if not lists.is_missing(key[0])}
         unmarked = _unmarked(engine, past, latest)
         of_rows = [(_of_row(row), row) for row in _rows_of_results(engine)]
+        by_id = commands.by_id(row["invocation_id"] for _, row in of_rows)
         found = [
             *(lists.ended(condition, by_id.get(row["invocation_id"])) for condition, row in of_rows),
             *silence_conditions(past, unmarked, as_of, partial(_built_elsewhere, engine)),
-            *stale_checks(checks, past, as_of),
-            *_of_invocations(commands, with_results),
+            *stale_checks(checks, past.times(), as_of),
+            *_of_invocations(engine, commands),
         ]
-        good_at = {**_good_at(engine), **_newest(past, with_results, unmarked)}
-        next_earlier = reduced(engine, past, with_results, skips, as_of, earlier) if as_of is not None else None
+        good_at = {**_good_at(engine), **_newest(past, unmarked)}
+        next_earlier = reduced(engine, past, skips, as_of, earlier) if as_of is not None else None
     ordered = sorted(found, key=lambda condition: (condition.started_at, condition.key))
     seen_at = {condition.condition_id: row["seen_at"] for condition, row in of_rows}
     return DbtConditions(tuple(ordered), good_at, lists, seen_at, next_earlier)
@@ -120,7 +120,7 @@ def _register_results(
     engine: duckdb.DuckDBPyConnection,
     source: Source,
     command_rows: pa.Table,
-    commands: Sequence[Command],
+    commands: Commands,
     missing: list[str],
     skips: Collection[str],
     earlier: EarlierResults | None,
@@ -140,23 +140,23 @@ def _register_results(
     artifacts = {table: read(table, (*PLACE_COLUMNS, ARTIFACTS[table])) for table in PLACED}
     register_executions(engine, read, artifacts, {"dbt_tests": _TESTS, **RESULT_COLUMNS})
     engine.register("skips", pa.table({"unique_id": pa.array(sorted(skips), pa.string())}))
-    known = {command.invocation_id: command.ahead for command in commands if command.invocation_id}
-    ahead = pa.array(known.values(), pa.duration("us"))
-    engine.register("commands", pa.table({"invocation_id": pa.array(known, pa.string()), "ahead": ahead}))
+    engine.register("commands", commands.ahead_by_id())
     engine.register("folded", earlier.tables["folded"] if earlier is not None else folded_schema().empty_table())
     engine.execute(f"CREATE TABLE leveled AS {EXECUTIONS_SQL}{_sql('dbt_results').format(**parts)}")
 
 
-def _with_results(
-    engine: duckdb.DuckDBPyConnection, commands: Iterable[Command], earlier: EarlierResults | None
-) -> set[str | None]:
-    """Return the commands that recorded results of nodes."""
-    read = {name for (name,) in engine.sql("SELECT DISTINCT invocation_id FROM dbt_run_results").fetchall()}
-    if earlier is None:
-        return read
-    empty = set(earlier.tables["empty"]["invocation_id"].to_pylist())
-    known = (each for each in commands if each.is_building and each.at + each.ahead < earlier.until)
-    return read | {each.invocation_id for each in known if each.invocation_id and each.invocation_id not in empty}
+def _with_results(engine: duckdb.DuckDBPyConnection, commands: Commands, earlier: EarlierResults | None) -> Commands:
+    """Return the commands with a column ``has_results``: whether they recorded results of nodes."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    found = engine.sql("SELECT DISTINCT invocation_id FROM dbt_run_results").to_arrow_table()["invocation_id"]
+    if earlier is not None:
+        known = commands.building.with_id.seen_before(earlier.until).rows["invocation_id"]
+        is_empty = pc.is_in(known, earlier.tables["empty"]["invocation_id"].combine_chunks())
+        found = pa.chunked_array([*found.chunks, *known.filter(pc.invert(is_empty)).chunks], pa.string())
+    has_results = pc.is_in(commands.rows["invocation_id"], found.combine_chunks())
+    return Commands(commands.rows.append_column("has_results", has_results))
 
 
 def _rows_of_results(engine: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
@@ -165,7 +165,7 @@ def _rows_of_results(engine: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
     return rows
 
 
-def _unmarked(engine: duckdb.DuckDBPyConnection, commands: Sequence[Command], latest: datetime) -> list[datetime]:
+def _unmarked(engine: duckdb.DuckDBPyConnection, commands: Commands, latest: datetime) -> list[datetime]:
     """Return when each command without a row in ``dbt_invocations`` wrote its newest result, up to a time.
 
     In UTC, if sessions still have the zone of the newest of the other commands; in their own zone without any.
@@ -174,7 +174,7 @@ def _unmarked(engine: duckdb.DuckDBPyConnection, commands: Sequence[Command], la
     SELECT max(seen_at) - $ahead::INTERVAL AS wrote_at FROM leveled ANTI JOIN commands USING (invocation_id)
     WHERE invocation_id IS NOT NULL GROUP BY invocation_id HAVING wrote_at BETWEEN $earliest AND $latest
     """
-    ahead = commands[-1].ahead if commands else timedelta(0)
+    ahead = commands.newest.ahead if commands.newest else timedelta(0)
     parameters = {"ahead": ahead, "earliest": datetime.min, "latest": latest}
     return [wrote_at for (wrote_at,) in engine.execute(query, parameters).fetchall()]
 
@@ -229,17 +229,21 @@ def _good_at(engine: duckdb.DuckDBPyConnection) -> dict[ConditionKey, datetime]:
     }
 
 
-def _newest(
-    commands: Sequence[Command], with_results: Collection[str | None], unmarked: Sequence[datetime]
-) -> dict[ConditionKey, datetime]:
-    """Return what ends the conditions of commands that do not run, or that record nothing."""
-    found: dict[ConditionKey, datetime] = {}
-    for command in commands:
-        found["invocation", f"job {command.job}", PROJECT] = command.at
-        if command.is_building and command.invocation_id in with_results:
-            found["invocation", f"dbt {command.name}", PROJECT] = command.at
-    if times := [*(command.at for command in commands), *unmarked]:
-        found["invocation", "silence", PROJECT] = max(times)
+def _newest(commands: Commands, unmarked: Sequence[datetime]) -> dict[ConditionKey, datetime]:
+    """Return what ends the conditions of commands that do not run, or that record nothing.
+
+    :param commands: with ``has_results``.
+    """
+    recorded = commands.where(commands.rows["has_results"])
+    of_each = {
+        "silence": commands,
+        **{f"job {job}": own for job, own in commands.by_job.items()},
+        **{f"dbt {name}": recorded.named(name) for name in BUILDING},
+    }
+    found = {("invocation", key, PROJECT): own.newest.at for key, own in of_each.items() if own.newest is not None}
+    if unmarked:
+        silence = ("invocation", "silence", PROJECT)
+        found[silence] = max(*unmarked, found.get(silence, datetime.min))
     return found
 
 
@@ -276,41 +280,36 @@ def _of_row(row: Mapping[str, Any]) -> Condition:
     )
 
 
-def _of_invocations(commands: Iterable[Command], with_results: Collection[str | None]) -> Iterator[Condition]:
-    """Yield the dbt commands that recorded no result of a node, though such commands usually do."""
-    by_command: dict[str, list[tuple[datetime, bool]]] = {}
-    for command in commands:
-        if command.is_building:
-            found = by_command.setdefault(command.name, [])
-            found.append((command.at + command.ahead, command.invocation_id in with_results))
-    for name, found in by_command.items():
-        empty: list[datetime] = []
-        is_recorded = False
-        for at, has_results in sorted(found):
-            if not has_results:
-                # Before the first results, nothing says that they are recorded at all.
-                empty += [at] if is_recorded else []
-                continue
-            if empty:
-                yield _without_results(name, empty, at)
-            empty, is_recorded = [], True
-        if empty:
-            yield _without_results(name, empty, None)
+def _of_invocations(engine: duckdb.DuckDBPyConnection, commands: Commands) -> Iterator[Condition]:
+    """Yield the dbt commands that recorded no result of a node, though such commands usually do.
 
-
-def _without_results(command: str, times: Sequence[datetime], ended_at: datetime | None) -> Condition:
-    return Condition(
-        kind="invocation",
-        subject=f"dbt {command}",
-        table=PROJECT,
-        column=None,
-        family="run",
-        severity="critical",
-        started_at=times[0],
-        last_seen=times[-1],
-        ended_at=ended_at,
-        times=len(times),
-        state="no results",
-        title=f"dbt {command} recorded no result of any node",
-        evidence=f"the command of {minute_in_utc(times[-1])} has no run results; earlier ones have",
+    :param commands: with ``has_results``.
+    """
+    query = """
+    WITH streaks AS (
+        SELECT *, count(CASE WHEN has_results THEN 1 END) OVER (
+            PARTITION BY name ORDER BY seen_at, has_results ROWS UNBOUNDED PRECEDING
+        ) AS streak FROM building
     )
+    -- Before the first results, nothing says that they are recorded at all.
+    SELECT e.name, min(e.seen_at), max(e.seen_at), any_value(next.seen_at), count(*) FROM streaks AS e
+    LEFT JOIN streaks AS next ON next.name = e.name AND next.has_results AND next.streak = e.streak + 1
+    WHERE NOT e.has_results AND e.streak > 0 GROUP BY e.name, e.streak
+    """
+    engine.register("building", commands.building.rows.select(["name", "seen_at", "has_results"]))
+    for name, started_at, last_seen, ended_at, times in engine.sql(query).fetchall():
+        yield Condition(
+            kind="invocation",
+            subject=f"dbt {name}",
+            table=PROJECT,
+            column=None,
+            family="run",
+            severity="critical",
+            started_at=started_at,
+            last_seen=last_seen,
+            ended_at=ended_at,
+            times=times,
+            state="no results",
+            title=f"dbt {name} recorded no result of any node",
+            evidence=f"the command of {minute_in_utc(last_seen)} has no run results; earlier ones have",
+        )

@@ -1,8 +1,9 @@
--- One row for each unbroken run of results that are not good, of one subject and table.
+-- One row for each unbroken run of results that are not good, of one subject and table. To count in a window with FILTER,
+-- DuckDB looks at all rows before for each row.
 WITH runs_of_results AS (
     SELECT
         *,
-        count(*) FILTER (level = 'good') OVER earlier AS streak,
+        count(CASE WHEN level = 'good' THEN 1 END) OVER earlier AS streak,
         min(CASE WHEN level = 'good' THEN seen_at END) OVER later AS good_at
     FROM leveled
     WINDOW

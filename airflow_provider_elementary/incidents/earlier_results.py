@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from airflow_provider_elementary import __version__
 from airflow_provider_elementary.elementary_schema.nodes import TEST_PARENTS_SQL, places_sql
 from airflow_provider_elementary.elementary_schema.statuses import level_sql, rank_sql
-from airflow_provider_elementary.incidents.dbt_commands import Command
+from airflow_provider_elementary.incidents.dbt_commands import Commands
 from airflow_provider_elementary.incidents.silence import find_gaps, usual_since
 from airflow_provider_elementary.project.executions import EXECUTIONS_SQL, PLACED, RESULTS_SQL
 from airflow_provider_elementary.project.reading import READ
@@ -173,8 +173,7 @@ SELECT {" + ".join(f"(SELECT count(*) FROM {name} WHERE created_at IS NULL)" for
 
 def reduced(
     engine: duckdb.DuckDBPyConnection,
-    commands: Sequence[Command],
-    with_results: Collection[str | None],
+    commands: Commands,
     skips: Collection[str],
     as_of: datetime,
     before: EarlierResults | None,
@@ -184,13 +183,13 @@ def reduced(
     No dbt command has rows before their end and after it.
 
     :param engine: holds the tables of results, ``folded``, ``command_rows``, ``commands``, the artifacts, ``leveled``.
-    :param commands: the oldest first, up to ``as_of``.
-    :param with_results: the commands that recorded results.
+    :param commands: those up to ``as_of``, with ``has_results``: whether they recorded results.
     :param skips: the ids of which a skipped result is a condition.
     :param as_of: the moment that the source is of, UTC.
     :param before: what the results that were read continue; None where all were read.
     """
     import pyarrow as pa
+    import pyarrow.compute as pc
 
     if engine.sql(_INDIVISIBLE_SQL).fetchall()[0][0]:
         return None
@@ -207,13 +206,11 @@ def reduced(
     if not times:
         return None
     until = max(times)
-    of_jobs = [command for command in commands if command.job and command.invocation_id]
-    names = ("invocation_id", "job", "ran_at")
+    engine.register("with_id", commands.with_id.rows)
     # A row of a command may be there twice.
-    of_each = list(dict.fromkeys((command.invocation_id, command.job, command.at) for command in of_jobs))
-    types = (pa.string(), pa.string(), pa.timestamp("us"))
-    engine.register("jobs", _table(names, types, of_each))
-    gaps = [(job, last, usual_since(last)) for job, last in _last_runs(of_jobs, as_of)]
+    of_each = 'SELECT DISTINCT invocation_id, job, "at" AS ran_at FROM with_id WHERE job IS NOT NULL'
+    engine.execute(f"CREATE TABLE jobs AS {of_each}")
+    gaps = [(job, last, usual_since(last)) for job, last in _last_runs(commands.with_id, as_of)]
     engine.register("gaps", _table(("job", "last", "since"), (pa.string(), *[pa.timestamp("us")] * 2), gaps))
     *chosen, folded = files(__package__).joinpath("earlier_results.sql").read_text().split(";\n")
     for query in chosen:
@@ -230,30 +227,25 @@ def reduced(
         for name, column in RESULT_TABLES.items()
     }
     project = _project(engine, tables, skips)
-    empty = [
-        command.invocation_id
-        for command in commands
-        if command.is_building and command.at + command.ahead < until and command.invocation_id not in with_results
-    ]
-    tables["empty"] = pa.table({"invocation_id": pa.array(empty, pa.string())})
+    old = commands.building.seen_before(until).rows
+    tables["empty"] = old.filter(pc.invert(old["has_results"])).select(["invocation_id"])
     in_others = engine.sql(folded.format(hashed=_HASHED.format("execution"))).to_arrow_table()
     tables["folded"] = in_others.cast(folded_schema())
     return EarlierResults(until, tables, project)
 
 
-def _last_runs(commands: Sequence[Command], as_of: datetime) -> Iterator[tuple[str, datetime]]:
+def _last_runs(commands: Commands, as_of: datetime) -> Iterator[tuple[str, datetime]]:
     """Yield when each job ran last, and when before each time in which it did not run."""
-    jobs: dict[str, set[datetime]] = {}
-    for command in commands:
-        jobs.setdefault(command.job or "", set()).add(command.at)
-    for job, own in jobs.items():
-        times = sorted(own)
+    for job, own in commands.by_job.items():
+        times = own.times()
         yield from ((job, last) for last in {times[-1], *(gap.last for gap in find_gaps(times, as_of))})
 
 
 def _project(engine: duckdb.DuckDBPyConnection, tables: Mapping[str, pa.Table], skips: Collection[str]) -> str:
     """Return as text what the choice of earlier results depends on beside these themselves."""
-    said = dict(engine.sql(_PLACES_SQL).fetchall())
+    # It is asked twice.
+    engine.execute(f"CREATE TABLE IF NOT EXISTS said AS {_PLACES_SQL}")
+    said = dict(engine.sql("SELECT unique_id, place FROM said").fetchall())
     # What dbt itself says of these tests counts no more.
     of_no_command = "SELECT DISTINCT test_unique_id FROM elementary_test_results WHERE invocation_id IS NULL"
     unnamed = {unique_id for (unique_id,) in engine.sql(of_no_command).fetchall()}

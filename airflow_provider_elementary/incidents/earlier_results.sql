@@ -7,7 +7,7 @@ WITH old AS (
         lag(level) OVER within AS earlier,
         lead(level) OVER within AS later,
         row_number() OVER (PARTITION BY kind, subject, full_table_name, level = 'good' ORDER BY seen_at DESC) AS place,
-        count(*) FILTER (level = 'good') OVER (within ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS streak
+        count(CASE WHEN level = 'good' THEN 1 END) OVER (within ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS streak
     FROM leveled LEFT JOIN commands USING (invocation_id) LEFT JOIN jobs USING (invocation_id)
     WHERE seen_at < $until
     WINDOW within AS (PARTITION BY kind, subject, full_table_name ORDER BY seen_at, rank)

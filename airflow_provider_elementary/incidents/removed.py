@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_elementary.elementary_schema.nodes import ARTIFACTS
 from airflow_provider_elementary.incidents.conditions import REMOVED, Condition
-from airflow_provider_elementary.incidents.dbt_commands import Command
+from airflow_provider_elementary.incidents.dbt_commands import Command, Commands
 from airflow_provider_elementary.times import minute_in_utc, without_zone
 
 if TYPE_CHECKING:
@@ -95,11 +95,10 @@ class ProjectLists:
         return is_other and (self.is_single or command.scope == evidence_of.scope)
 
 
-def read_lists(engine: duckdb.DuckDBPyConnection, commands: Sequence[Command], as_of: datetime | None) -> ProjectLists:
+def read_lists(engine: duckdb.DuckDBPyConnection, commands: Commands, as_of: datetime | None) -> ProjectLists:
     """Read what the artifacts list.
 
     :param engine: holds the artifacts, and the results as the table ``leveled``.
-    :param commands: the oldest first.
     :param as_of: the moment that the source is of, UTC; None where that is not known.
     """
     import pyarrow as pa
@@ -112,13 +111,12 @@ def read_lists(engine: duckdb.DuckDBPyConnection, commands: Sequence[Command], a
     written = {text for found in rows.values() for _, text in found if text}
     engine.register("listed", pa.table({"subject": pa.array(frozenset().union(*ids.values()), pa.string())}))
     first_seen = "SELECT subject, min(seen_at) FROM leveled ANTI JOIN listed USING (subject) GROUP BY subject"
-    building = [command for command in commands if command.is_building]
     return ProjectLists(
         ids={kind: found for kind, found in ids.items() if found},
         first_seen=dict(engine.sql(first_seen).fetchall()),
         uploaded_at=max(filter(None, map(_time, written)), default=None),
-        command=building[-1] if building else None,
-        is_single=len({command.scope for command in building}) == 1,
+        command=commands.building.newest,
+        is_single=commands.building.is_of_one_scope,
         as_of=as_of,
     )
 

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 
 from airflow_provider_elementary.incidents.conditions import NO_LONGER_EXPECTED, Condition, project_condition
-from airflow_provider_elementary.incidents.dbt_commands import Command
+from airflow_provider_elementary.incidents.dbt_commands import Commands
 from airflow_provider_elementary.times import before, minute_in_utc
 from airflow_provider_elementary.words import duration
 
@@ -83,9 +83,8 @@ def find_gaps(times: Sequence[datetime], as_of: datetime | None) -> Iterator[Gap
     :param as_of: the moment up to which the times are known; None for the newest of them.
     """
     missed: list[tuple[datetime, timedelta]] = []
-    for place, last in enumerate(times):
-        is_over = place + 1 < len(times)
-        until = times[place + 1] if is_over else max(as_of or last, last)
+    now = [max(as_of or times[-1], times[-1])] if times else []
+    for place, (last, until) in enumerate(pairwise([*times, *now])):
         if until - last <= _SHORTEST or (expected := _expected(times, place)) is None:
             continue
         missed_after, wait = expected
@@ -97,7 +96,7 @@ def find_gaps(times: Sequence[datetime], as_of: datetime | None) -> Iterator[Gap
             missed_after, wait = stopped + _SHORTEST, stopped
         missed.append((last, max(until - last, wait)))
         if until - last > missed_after:
-            yield Gap(last, last + wait, until, is_over)
+            yield Gap(last, last + wait, until, is_over=place + 1 < len(times))
 
 
 def _expected(times: Sequence[datetime], place: int) -> tuple[timedelta, timedelta] | None:
@@ -135,48 +134,39 @@ def _wait(times: Sequence[datetime], same: datetime) -> timedelta | None:
 
 
 def silence_conditions(
-    commands: Sequence[Command],
+    commands: Commands,
     others: Sequence[datetime],
     as_of: datetime | None,
     built_elsewhere: Callable[[Sequence[str], datetime], datetime | None],
 ) -> Iterator[Condition]:
     """Yield the times in which no dbt command ran, and those in which a job of several did not run.
 
-    :param commands: the oldest first, up to ``as_of``.
+    :param commands: those up to ``as_of``.
     :param others: when results were written by commands that left no row of their own: in UTC, or in an unknown zone
         where there are no ``commands``.
     :param as_of: the moment that the source is of, UTC; None where that is not known.
     :param built_elsewhere: returns since when everything that these commands built has results that are newer than a
         time; None while something has none.
     """
-    times = sorted({*(command.at for command in commands), *others})
-    jobs: dict[str, list[Command]] = {}
-    for command in commands:
-        if command.job:
-            jobs.setdefault(command.job, []).append(command)
-    missed = {
-        job: list(find_gaps(sorted({command.at for command in own}), as_of or times[-1])) for job, own in jobs.items()
-    }
-    for gap in find_gaps(times, as_of if commands else None):
+    times, jobs = commands.times(others), commands.by_job
+    of_jobs = {job: own.times() for job, own in jobs.items()}
+    missed = {job: list(find_gaps(mine, as_of or times[-1])) for job, mine in of_jobs.items()}
+    for gap in find_gaps(times, as_of if commands.newest else None):
         # What was due may be a job that was missed already: then only the others say that dbt is silent.
         gone = {job for job, gaps in missed.items() if any(_was_missed_in(gap, each) for each in gaps)}
-        rest = sorted({*(command.at for command in commands if command.job not in gone), *others}) if gone else times
+        rest = commands.without_jobs(gone).times(others) if gone else times
         if not _is_gap(rest, gap):
             continue
         title = f"No dbt command ran after {minute_in_utc(gap.last)}"
         yield gap.of(_missed("silence", SILENT, "high", title, gap), "dbt command")
     for job, own in jobs.items():
-        mine = sorted({command.at for command in own})
+        mine = of_jobs[job]
         for gap in missed[job]:
             if not _ran(times, gap):
                 # Then dbt as a whole is silent.
                 continue
-            recent = [
-                each.invocation_id
-                for each in own
-                if each.invocation_id and usual_since(gap.last) <= each.at <= gap.last
-            ]
-            moved_at = built_elsewhere(recent, gap.last)
+            recent = own.between(usual_since(gap.last), gap.last).rows["invocation_id"]
+            moved_at = built_elsewhere(list(filter(None, recent.to_pylist())), gap.last)
             if moved_at is not None and moved_at < gap.until:
                 gap = replace(gap, until=moved_at, is_over=True)
                 if gap.until - gap.last <= (_expected(mine, mine.index(gap.last)) or (RETIRED,))[0]:
@@ -187,16 +177,15 @@ def silence_conditions(
 
 def stale_checks(
     checks: Mapping[tuple[str, str], Sequence[tuple[datetime, bool]]],
-    commands: Sequence[Command],
+    times: Sequence[datetime],
     as_of: datetime | None,
 ) -> Iterator[Condition]:
     """Yield the times in which the freshness of a source was no longer checked while dbt ran, of the last 60 days.
 
     :param checks: by the id of a source and its table, when each check was made, UTC, and whether it was good.
-    :param commands: the oldest first, up to ``as_of``.
+    :param times: when dbt commands ended, the oldest first, up to ``as_of``.
     :param as_of: the moment that the source is of, UTC; None where that is not known.
     """
-    times = [command.at for command in commands]
     newest = as_of or max((at for made in checks.values() for at, _ in made), default=datetime.min)
     for (subject, table), found in checks.items():
         # Of two at one time the one that was not good counts.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
@@ -197,7 +198,7 @@ def prepare_audit(
 def _stored_alike(
     base: SnapshotSource, source: WarehouseSource, policy: Policy, hash_key: WrappedKey | None
 ) -> tuple[dict[str, tuple[str, ...]], tuple[str, ...]]:
-    """Return the columns of each table whose values are taken now as the snapshot before took them.
+    """Return the columns of each table whose values are taken now as the snapshot before took them, and holds them.
 
     :return: these, and the tables of which it holds every row too.
     """
@@ -216,7 +217,13 @@ def _stored_alike(
         if not parts:
             # Left out from now on.
             continue
-        both = {column for part in parts for column in part.columns} & {*base.schema(name).names}
+        # Beside what expired, files of other categories may be left; where a category has its own rows, these are gone.
+        written, rows = dict[tuple[str, str], set[str]](), Counter[tuple[str, str]]()
+        for file in (file for file in base.manifest.files if file.table == name):
+            writer = (file.snapshot_id, file.part)
+            written.setdefault(writer, set()).update(file.columns)
+            rows[writer] = file.rows + (rows[writer] if file.by_rows else 0)
+        both = {column for part in parts for column in part.columns}.intersection(*written.values())
         columns[name] = tuple(
             column.name
             for column in table.known_columns
@@ -225,7 +232,8 @@ def _stored_alike(
             and redaction.storage_rules(table, column, was, then, base.manifest.hash_key)
             == redaction.storage_rules(table, column, policy, now, hash_key)
         )
-        if was is not None and holds_all_rows(table, was) and holds_all_rows(table, policy):
+        are_there = rows.total() >= base.manifest.tables[name].rows
+        if was is not None and are_there and holds_all_rows(table, was) and holds_all_rows(table, policy):
             whole.append(name)
     return columns, tuple(whole)
 

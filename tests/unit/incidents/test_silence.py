@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from typing import Any
 
+import pyarrow as pa
 import pytest
 
+from airflow_provider_elementary.elementary_schema import TABLES
 from airflow_provider_elementary.incidents.conditions import Condition
-from airflow_provider_elementary.incidents.dbt_commands import Command
+from airflow_provider_elementary.incidents.dbt_commands import COMMAND_COLUMNS, Commands
 from airflow_provider_elementary.incidents.silence import find_gaps, silence_conditions, stale_checks
+from airflow_provider_elementary.source import arrow_schema
 
 MONDAY = datetime(2026, 10, 5)
 AN_HOUR, A_DAY = timedelta(hours=1), timedelta(days=1)
@@ -131,13 +135,19 @@ class TestWhatIsMissed:
         assert [f"{gap.due_at:%a %H}" for gap in find_gaps(times, at(48, 0))] == ["Sat 06", "Thu 23"]
 
 
-def commands(times: Iterable[datetime], job: str | None = "nightly") -> list[Command]:
-    return [Command(f"{job} {time}", time, timedelta(0), "build", job, ("shop", "", "")) for time in times]
+def commands(times: Iterable[datetime], job: str | None = "nightly") -> list[dict[str, Any]]:
+    return [
+        {"invocation_id": f"{job} {time}", "created_at": time, "command": "build", "job_name": job} for time in times
+    ]
 
 
-def silences(*given: Iterable[Command], as_of: datetime, moved_at: datetime | None = None) -> list[Condition]:
-    ordered = sorted((command for each in given for command in each), key=lambda command: command.at)
-    return list(silence_conditions(ordered, (), as_of, lambda invocations, last: moved_at))
+def read(*given: Iterable[dict[str, Any]]) -> Commands:
+    schema = arrow_schema(TABLES["dbt_invocations"], COMMAND_COLUMNS)
+    return Commands.of(pa.Table.from_pylist([row for rows in given for row in rows], schema))
+
+
+def silences(*given: Iterable[dict[str, Any]], as_of: datetime, moved_at: datetime | None = None) -> list[Condition]:
+    return list(silence_conditions(read(*given), (), as_of, lambda invocations, last: moved_at))
 
 
 class TestConditions:
@@ -158,7 +168,7 @@ class TestConditions:
         assert found.evidence.endswith("nothing for 28 days, so it is no longer expected")
 
     def test_rows_of_runs_without_a_command_of_their_own_are_no_silence(self) -> None:
-        known = commands(daily(range(29)))
+        known = read(commands(daily(range(29))))
 
         assert list(silence_conditions(known, daily([29, 30]), at(30, 12), lambda *_: None)) == []
 
@@ -208,7 +218,7 @@ class TestChecks:
 
     def stale(self, ran_until: int, *, is_good: bool = True, as_of: datetime | None = None) -> list[Condition]:
         checks = {("source.shop.raw", "SHOP.RAW.ORDERS"): [(time, is_good) for time in self.CHECKS]}
-        return list(stale_checks(checks, commands(daily(range(ran_until), hour=7)), as_of or at(31, 0)))
+        return list(stale_checks(checks, daily(range(ran_until), hour=7), as_of or at(31, 0)))
 
     def test_a_good_check_that_is_not_repeated_while_dbt_runs_is_stale(self) -> None:
         [found] = self.stale(31)
@@ -221,13 +231,13 @@ class TestChecks:
     def test_a_gap_is_the_same_for_as_long_as_it_is_shown(self, missing: int) -> None:
         """Of checks, 130 days are read, as DuckDB does it."""
         checks = [*daily(range(50)), *daily(range(50 + missing, 260))]
-        ran = commands(daily(range(260), hour=7))
+        ran = daily(range(260), hour=7)
         found = set()
         for day in range(51, 259):
             known = [check for check in checks if check <= at(day, 12)]
             read = [(check, True) for check in known if check >= known[-1] - timedelta(days=130)]
             source = {("source.shop.raw", "SHOP.RAW.ORDERS"): read}
-            past = [command for command in ran if command.at <= at(day, 12)]
+            past = [time for time in ran if time <= at(day, 12)]
             found |= {(one.started_at, one.title) for one in stale_checks(source, past, at(day, 12))}
 
         assert len(found) == 1
