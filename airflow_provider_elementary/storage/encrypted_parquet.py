@@ -196,7 +196,7 @@ def open_encrypted(
     :param name: what to call the file in an error.
     :param binding: what a proved document says of the file.
     :param columns: the columns to decode, of those that the file has; None for all.
-    :param dictionaries: columns that are returned as dictionaries, as they are stored.
+    :param dictionaries: columns that are returned as dictionaries, as they are stored, of those that the file has.
     :param span: row groups without a row of that time are passed over; rows of other times may still come.
     :param rows: in place of a span, the numbers of the rows to yield, as :func:`rows_within` another part returns them.
     :raises SnapshotCorruptError: the bytes are not what was written, or the key is not the one it was written with.
@@ -275,12 +275,13 @@ def opened_encrypted(
     try:
         bound = BoundFile(fetch, binding, name)
         decryption = pe.create_decryption_properties(key)
+        # Without it, the footer is looked for in more bytes than were checked.
+        metadata = pq.read_metadata(pa.BufferReader(bound.tail), decryption_properties=decryption)
         with pq.ParquetFile(
             pa.PythonFile(bound, mode="r"),
-            # Without it, the footer is looked for in more bytes than were checked.
-            metadata=pq.read_metadata(pa.BufferReader(bound.tail), decryption_properties=decryption),
+            metadata=metadata,
             decryption_properties=decryption,
-            read_dictionary=list(dictionaries),
+            read_dictionary=[name for name in dictionaries if name in metadata.schema.names],
             pre_buffer=False,
         ) as file:
             yield EncryptedReader(bound, file, use_threads=use_threads)
