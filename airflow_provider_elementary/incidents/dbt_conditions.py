@@ -60,7 +60,7 @@ def dbt_conditions(
     found = _conditions(source, as_of, errors, frozenset(skips), earlier) if earlier is not None else None
     if (found is None or errors) and as_of is not None:
         errors.clear()
-        source, earlier = reduced_in_steps(source, partial(_earlier, frozenset(skips)))
+        source, earlier = reduced_in_steps(source, as_of, partial(_earlier, frozenset(skips)))
         found = _conditions(source, as_of, errors, frozenset(skips), earlier) if earlier is not None else None
     if found is None or errors:
         errors.clear()
@@ -74,8 +74,9 @@ def dbt_conditions(
 def _earlier(
     skips: frozenset[str], source: Source, as_of: datetime, earlier: EarlierResults | None
 ) -> EarlierResults | None:
-    found = _conditions(source, as_of, [], skips, earlier)
-    return found.earlier if found is not None else None
+    errors: list[str] = []
+    found = _conditions(source, as_of, errors, skips, earlier)
+    return found.earlier if found is not None and not errors else None
 
 
 def _conditions(

@@ -68,10 +68,13 @@ class HeldResults:
 
 
 def reduced_in_steps(
-    source: Source, step: Callable[[Source, datetime, EarlierResults | None], EarlierResults | None]
+    source: Source,
+    as_of: datetime,
+    step: Callable[[Source, datetime, EarlierResults | None], EarlierResults | None],
 ) -> tuple[Source, EarlierResults | None]:
     """Return a source that holds its results, and the older of them reduced; None where there are few.
 
+    :param as_of: no step ends later: what is dated later has a wrong date.
     :param step: returns the earlier results of a source as of a time, of which some are reduced already; None where
         nothing divides them from later ones.
     """
@@ -89,9 +92,9 @@ def reduced_in_steps(
         return results, None
     ordered = dates.take(pc.sort_indices(dates))
     place = _ROWS_AT_ONCE
-    while place < len(ordered):
-        end = ordered[place].as_py()
+    while place < len(ordered) and (end := ordered[place].as_py()) <= as_of:
         earlier = step(replace(results, until=end), end, earlier)
-        # Where nothing divides them, they are read again with as many more: twice as many in all.
-        place += _ROWS_AT_ONCE if earlier is not None else place
+        reduced = pc.sum(pc.less(ordered, pa.scalar(earlier.until, ordered.type))).as_py() if earlier is not None else 0
+        # As many as are read again, so that all steps together read few rows more than twice.
+        place += max(_ROWS_AT_ONCE, place - reduced)
     return results, earlier

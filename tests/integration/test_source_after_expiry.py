@@ -50,3 +50,17 @@ def test_rows_that_change_beside_an_expired_category_are_found(sync: Sync) -> No
 
     assert audited.reason is not None
     assert audited.reason.startswith(f"dbt_run_results: rows of {changed} were changed or replaced in place")
+
+
+def test_the_log_names_what_is_not_compared(sync: Sync, caplog: pytest.LogCaptureFixture) -> None:
+    sync.snapshot(full_every_days=0)
+    assert "not noticed" not in caplog.text
+    expire(sync, Category.CONFIGURATION)
+    caplog.clear()
+
+    sync.snapshot(audit_days=9)
+
+    [record] = [record.getMessage() for record in caplog.records if "not noticed" in record.getMessage()]
+    assert "dbt_invocations (" in record
+    assert "target_schema" in record
+    assert "status" not in record

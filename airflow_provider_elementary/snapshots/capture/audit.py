@@ -42,7 +42,7 @@ from airflow_provider_elementary.snapshots.capture.slices import Slice
 from airflow_provider_elementary.snapshots.capture.window import digest_key
 from airflow_provider_elementary.snapshots.policy import Policy, redaction
 from airflow_provider_elementary.snapshots.policy.redaction import Exclusions
-from airflow_provider_elementary.snapshots.prune_record import without_expired
+from airflow_provider_elementary.snapshots.prune_record import newest_record, without_expired
 from airflow_provider_elementary.snapshots.reader import SnapshotSource
 from airflow_provider_elementary.source import require_watermark
 from airflow_provider_elementary.storage.keys import WrappedKey
@@ -189,7 +189,14 @@ def prepare_audit(
     if until is None or not is_same_place(parent, source):
         return None
     base = plan.base or SnapshotSource(repository, without_expired(repository, parent)[0])
-    columns, whole = _stored_alike(base, source, policy, hash_key.wrapped if hash_key is not None else None)
+    columns, whole, lacking = _stored_alike(base, source, policy, hash_key.wrapped if hash_key is not None else None)
+    record = newest_record(repository) if lacking else None
+    if record is not None and record.document.expired:
+        log.warning(
+            "a change in place of these is not noticed before the second full snapshot from now, as a prune removed "
+            "what expired of the previous one: %s",
+            "; ".join(lacking),
+        )
     # Of cells of all categories: the report of a part says the sums, so who lacks one of the keys can test no guess.
     key = digest_key(b"".join(opened.of_categories[one].plaintext for one in sorted(opened.of_categories)), b"days")
     return SourceAudit(base, until, policy, columns, whole, hash_key.plaintext if hash_key is not None else None, key)
@@ -197,12 +204,12 @@ def prepare_audit(
 
 def _stored_alike(
     base: SnapshotSource, source: WarehouseSource, policy: Policy, hash_key: WrappedKey | None
-) -> tuple[dict[str, tuple[str, ...]], tuple[str, ...]]:
+) -> tuple[dict[str, tuple[str, ...]], tuple[str, ...], tuple[str, ...]]:
     """Return the columns of each table whose values are taken now as the snapshot before took them, and holds them.
 
-    :return: these, and the tables of which it holds every row too.
+    :return: these, the tables of which it holds every row too, and what it does not hold of others, in words.
     """
-    columns, whole = dict[str, tuple[str, ...]](), list[str]()
+    columns, whole, lacking = dict[str, tuple[str, ...]](), list[str](), list[str]()
     try:
         was = Policy.from_dict(base.manifest.policy)
     except ConfigurationError as error:
@@ -223,7 +230,8 @@ def _stored_alike(
             writer = (file.snapshot_id, file.part)
             written.setdefault(writer, set()).update(file.columns)
             rows[writer] = file.rows + (rows[writer] if file.by_rows else 0)
-        both = {column for part in parts for column in part.columns}.intersection(*written.values())
+        taken = {column for part in parts for column in part.columns} & {*base.schema(name).names}
+        both = taken.intersection(*written.values())
         columns[name] = tuple(
             column.name
             for column in table.known_columns
@@ -233,9 +241,11 @@ def _stored_alike(
             == redaction.storage_rules(table, column, policy, now, hash_key)
         )
         are_there = rows.total() >= base.manifest.tables[name].rows
+        if taken != both or not are_there:
+            lacking.append(f"{name} ({', '.join(sorted(taken - both))})" if are_there else name)
         if was is not None and are_there and holds_all_rows(table, was) and holds_all_rows(table, policy):
             whole.append(name)
-    return columns, tuple(whole)
+    return columns, tuple(whole), tuple(lacking)
 
 
 def compare_days(audit: SourceAudit, source: WarehouseSource, plan: Plan, point: ConsistencyPoint, days: int) -> Plan:
