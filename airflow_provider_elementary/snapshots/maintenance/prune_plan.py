@@ -246,7 +246,8 @@ class PrunePlan:
         """By category, the ids of snapshots of which nothing of it is kept any more."""
         known = [(each.snapshot_id, each.created_at) for each in self._rows.values()]
         known += [(each.snapshot_id, each.created_at) for each in self._stones.values()]
-        times = [(snapshot_id, in_utc(datetime.fromisoformat(at))) for snapshot_id, at in known]
+        # Of one that was lost, nothing is known.
+        times = [(snapshot_id, in_utc(datetime.fromisoformat(at))) for snapshot_id, at in known if at]
         oldest = {name: self.clock.now - timedelta(days=days) for name, days in self._retention.category_days.items()}
         return {
             Category(name): {snapshot_id for snapshot_id, at in times if at < first} for name, first in oldest.items()
