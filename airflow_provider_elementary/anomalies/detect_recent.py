@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -18,26 +17,22 @@ import pyarrow.compute as pc
 from airflow_provider_elementary.anomalies.configurations import KEYS, SeriesConfigurations
 from airflow_provider_elementary.anomalies.detect import Method, detect
 from airflow_provider_elementary.anomalies.feedback import Feedback
+from airflow_provider_elementary.anomalies.metric_stream import MetricStream, ReadAllError, RecentWindow
 from airflow_provider_elementary.anomalies.robust import ModelState, Replay, UnusableStateError
-from airflow_provider_elementary.anomalies.stored_metrics import COLUMNS, MetricChanges, MetricRows, Rows
+from airflow_provider_elementary.anomalies.stored_metrics import MetricChanges, MetricRows, Rows
 from airflow_provider_elementary.anomalies.summary import recent
 from airflow_provider_elementary.duckdb_sandbox import bounded_connection
-from airflow_provider_elementary.exceptions import ConfigurationError, ElementaryError
-from airflow_provider_elementary.metrics import METRICS_SCHEMA, has_names, scored_metrics
-from airflow_provider_elementary.times import before, utc_now
+from airflow_provider_elementary.exceptions import ConfigurationError
+from airflow_provider_elementary.times import before
 
 log = logging.getLogger(__name__)
 
-_A_DAY = timedelta(days=1)
 _EPOCH = datetime(1970, 1, 1)
-_BATCH_ROWS = 100_000
-_TRIM_ROWS = 500_000
 #: Memory limit of the buffered buckets; the earlier model state and the new one need memory beside it.
 _SPOOL_LIMIT = "128MB"
 _SERIES = "series"
 #: More days than any history has; a time so long ago still has a date.
 _MOST_DAYS = 100_000
-_SCHEMA = pa.schema([METRICS_SCHEMA.field(name) for name in COLUMNS])
 
 #: Loads the model state of an earlier run; asked again where a state proves unusable.
 LoadState = Callable[[], ModelState | None]
@@ -114,11 +109,13 @@ def score_recent(
         )
         return run.score(load_state or (lambda: None))
     with metrics.whole() as reader:
-        return _score_by_the_rule(_Stream(shard, shards), reader, method, days, parameters, configurations, feedback)
+        return _score_by_the_rule(
+            MetricStream(shard, shards), reader, method, days, parameters, configurations, feedback
+        )
 
 
 def _score_by_the_rule(
-    stream: _Stream,
+    stream: MetricStream,
     reader: pa.RecordBatchReader,
     method: Method,
     days: int,
@@ -128,7 +125,7 @@ def _score_by_the_rule(
 ) -> Scored:
     parameters = {**parameters, **({"feedback": feedback} if feedback is not None else {})}
     is_windowed = _is_windowed(method, parameters)
-    window = _Window(stream, _history(parameters, days, configurations) if is_windowed else None)
+    window = RecentWindow(stream, _history(parameters, days, configurations) if is_windowed else None)
     for batch in stream.read(reader):
         stream.note(batch["full_table_name"])
         window.add(_compact(batch, before(stream.newest, timedelta(days=days)) if stream.newest else None))
@@ -181,7 +178,7 @@ class _RobustRun:
             try:
                 with bounded_connection(_SPOOL_LIMIT) as connection:
                     return self._score(connection, state, changes)
-            except _ReadAllError as error:
+            except ReadAllError as error:
                 log.info("reading all metrics: %s", error)
                 changes = None
             except UnusableStateError:
@@ -193,13 +190,13 @@ class _RobustRun:
     ) -> Scored:
         given = dict(self.parameters)
         adapter = given.pop("adapter", None)
-        stream = _Stream(self.shard, self.shards)
+        stream = MetricStream(self.shard, self.shards)
         replay = Replay(connection, state, self.configurations, self.feedback, adapter, has_changes=changes is not None)
         recent_rows = self._taken_in(replay, stream, self._rows(stream, state, changes))
         until = _seconds(before(stream.newest, timedelta(days=self.days))) if stream.newest else 0
         if state and changes:
             if until < state.until:
-                raise _ReadAllError("the newest bucket is earlier than that of the run before")
+                raise ReadAllError("the newest bucket is earlier than that of the run before")
             for rows in stream.others(changes.removed):
                 replay.remove(rows)
         stream.note(replay.tables)
@@ -214,14 +211,16 @@ class _RobustRun:
         )
         return Scored(found.verdicts, stream.tables, until, found.resumed, found.replayed)
 
-    def _taken_in(self, replay: Replay, stream: _Stream, batches: Iterator[pa.Table]) -> pa.Table:
+    def _taken_in(self, replay: Replay, stream: MetricStream, batches: Iterator[pa.Table]) -> pa.Table:
         """Give the replay all rows, and return the newest with the number of their series."""
-        window = _Window(stream, timedelta(days=self.days), pa.field(_SERIES, pa.int32()))
+        window = RecentWindow(stream, timedelta(days=self.days), pa.field(_SERIES, pa.int32()))
         for rows in batches:
             window.add(rows.append_column(_SERIES, pa.array(replay.add(rows))))
         return window.rows()
 
-    def _rows(self, stream: _Stream, state: ModelState | None, changes: MetricChanges | None) -> Iterator[pa.Table]:
+    def _rows(
+        self, stream: MetricStream, state: ModelState | None, changes: MetricChanges | None
+    ) -> Iterator[pa.Table]:
         if state is None or changes is None:
             with self.metrics.whole() as reader:
                 yield from stream.read(reader)
@@ -233,10 +232,6 @@ class _RobustRun:
             after = pa.scalar(_EPOCH + timedelta(seconds=state.until), pa.timestamp("us"))
             with changes.recent() as reader:
                 yield from stream.read(reader, after)
-
-
-class _ReadAllError(Exception):
-    """Why what changed since the model state is not enough."""
 
 
 def _drop(states: Iterator[pa.Table]) -> None:
@@ -261,7 +256,7 @@ def newest_bucket(periods: Iterable[Rows]) -> datetime | None:
 
     :param periods: opens the metrics of each period, the newest first; those before that bucket stay closed.
     """
-    stream = _Stream(0, 1)
+    stream = MetricStream(0, 1)
     for rows in periods:
         with rows() as reader:
             deque(stream.read(reader), maxlen=0)
@@ -275,136 +270,8 @@ def _is_windowed(method: Method, parameters: Mapping[str, Any]) -> bool:
     return method == "elementary" and not {"since", "as_of"} & set(parameters)
 
 
-def shard_of(table: str, shards: int) -> int:
-    """Return the shard of a table: the same on every machine, whatever the other tables are."""
-    return int.from_bytes(hashlib.sha256(table.upper().encode()).digest()[:8]) % shards
-
-
 def _history(parameters: Mapping[str, Any], days: int, configurations: pa.Table | None) -> timedelta:
     """Return how far back from the newest bucket a verdict on one of the last days may look."""
     known = {name: value for name, value in parameters.items() if name not in ("adapter", "feedback")}
     configured = SeriesConfigurations.of(configurations, known)
     return timedelta(days=days) + configured.longest_look_back
-
-
-class _Stream:
-    """The metrics of one shard that are scored, a batch at a time; afterwards it knows the newest bucket.
-
-    :ivar newest: end of the newest bucket. One that ends more than a day after it was measured is a week that has just
-        begun, and says nothing about how far the others are.
-    """
-
-    def __init__(self, shard: int, shards: int) -> None:
-        self._shard = shard
-        self._shards = shards
-        self._tables = pa.array([], pa.string())
-        self._assigned = pa.array([], pa.string())
-        self._mine = pa.array([], pa.string())
-        self._now = utc_now()
-        self.newest: datetime | None = None
-
-    @property
-    def tables(self) -> frozenset[str]:
-        """Every table that was noted; one of several shards notes those of the others too."""
-        return frozenset(self._tables.to_pylist())
-
-    def read(self, reader: pa.RecordBatchReader, after: pa.Scalar | None = None) -> Iterator[pa.Table]:
-        """Yield the metrics of the shard.
-
-        :param after: only those whose buckets end later.
-        """
-        for rows in _gathered(reader, after):
-            batch = has_names(scored_metrics(rows))
-            # A wrong date ahead of the clock was not measured then.
-            measured_at = pc.min_element_wise(batch["updated_at"], pa.scalar(self._now, batch["updated_at"].type))
-            is_measured = pc.less_equal(pc.subtract(batch["bucket_end"], measured_at), _A_DAY)
-            ends = batch["bucket_end"].filter(pc.fill_null(is_measured, True))
-            self.newest = max(filter(None, (self.newest, pc.max(ends).as_py())), default=None)
-            if self._shards > 1:
-                self.note(batch["full_table_name"])
-            yield self._of_shard(batch)
-
-    def others(self, rows: Rows | None) -> Iterator[pa.Table]:
-        """Yield metrics of the shard that say nothing of which bucket is the newest.
-
-        :raises _ReadAllError: they cannot be read any more.
-        """
-        if rows is None:
-            return
-        try:
-            with rows() as reader:
-                for batch in _gathered(reader):
-                    yield self._of_shard(has_names(scored_metrics(batch)))
-        except ElementaryError as error:
-            raise _ReadAllError(f"those of the run before cannot be read: {error}") from None
-
-    def note(self, tables: pa.ChunkedArray) -> None:
-        """Take the names of tables in."""
-        self._tables = _distinct(self._tables, tables)
-
-    def _of_shard(self, batch: pa.Table) -> pa.Table:
-        if self._shards == 1:
-            return batch
-        known = len(self._assigned)
-        self._assigned = _distinct(self._assigned, batch["full_table_name"])
-        new = [name for name in self._assigned[known:].to_pylist() if shard_of(name, self._shards) == self._shard]
-        self._mine = pa.concat_arrays([self._mine, pa.array(new, pa.string())])
-        return batch.filter(pc.is_in(batch["full_table_name"], self._mine))
-
-
-class _Window:
-    """Keeps of a stream what is not older than some time before the newest bucket.
-
-    :param span: how long before; None keeps everything.
-    :param added: the columns that the rows have beside those of the stream.
-    """
-
-    def __init__(self, stream: _Stream, span: timedelta | None, *added: pa.Field) -> None:
-        self._stream = stream
-        self._span = span
-        self._empty = pa.schema([*_SCHEMA, *added]).empty_table()
-        self._kept: list[pa.Table] = []
-        self._trim_at = _TRIM_ROWS
-
-    def add(self, rows: pa.Table) -> None:
-        self._kept.append(self._trimmed(rows))
-        if sum(map(len, self._kept)) > self._trim_at:
-            self._trim()
-            self._trim_at = 2 * max(sum(map(len, self._kept)), _TRIM_ROWS)
-
-    def rows(self) -> pa.Table:
-        self._trim()
-        # In one piece: to take rows of many pieces, Arrow copies all of them each time.
-        self._kept = [pa.concat_tables(self._kept or [self._empty]).combine_chunks()]
-        # The pieces, and ids that were read and not kept.
-        pa.default_memory_pool().release_unused()
-        return self._kept[0]
-
-    def _trim(self) -> None:
-        self._kept = [self._trimmed(rows) for rows in self._kept]
-
-    def _trimmed(self, rows: pa.Table) -> pa.Table:
-        newest = self._stream.newest
-        if newest is None or self._span is None:
-            return rows
-        oldest = pa.scalar(newest - self._span, rows["bucket_end"].type)
-        is_recent = pc.greater(rows["bucket_end"], oldest)
-        return rows if pc.all(is_recent, skip_nulls=False).as_py() else rows.filter(is_recent)
-
-
-def _distinct(known: pa.Array, names: pa.ChunkedArray) -> pa.Array:
-    """Return the names that are known, and the others after them."""
-    return pc.unique(pa.concat_arrays([known, pc.unique(names).cast(pa.string())]))
-
-
-def _gathered(reader: pa.RecordBatchReader, after: pa.Scalar | None = None) -> Iterator[pa.Table]:
-    """Yield batches together, so that small ones are not looked at one by one."""
-    waiting: list[pa.RecordBatch] = []
-    for batch in reader:
-        rows = batch.select(COLUMNS)
-        waiting.append(rows if after is None else rows.filter(pc.greater(rows["bucket_end"], after)))
-        if sum(map(len, waiting)) >= _BATCH_ROWS:
-            yield pa.Table.from_batches(waiting)
-            waiting = []
-    if waiting:
-        yield pa.Table.from_batches(waiting)

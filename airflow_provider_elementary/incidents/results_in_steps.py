@@ -51,6 +51,8 @@ class HeldResults:
         import pyarrow as pa
         import pyarrow.compute as pc
 
+        if table not in self.held and (since is not None or until is not None):
+            return self.source.read(table, columns=columns, since=since, until=until)
         if table not in self.held:
             # Each step reads the artifacts.
             key = (table, tuple(columns or ()))
@@ -60,7 +62,7 @@ class HeldResults:
             return self._others[key].to_reader()
         rows = self.held[table]
         dates = rows[require_watermark(catalog_table(table))]
-        for moment, is_within in ((since, pc.greater_equal), (self.until, pc.less)):
+        for moment, is_within in ((since, pc.greater_equal), (until, pc.less), (self.until, pc.less)):
             if moment is not None:
                 found = is_within(dates, pa.scalar(moment, dates.type))
                 rows, dates = rows.filter(found), dates.filter(found)

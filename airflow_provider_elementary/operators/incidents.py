@@ -65,7 +65,9 @@ class ElementaryIncidentOperator(ElementaryStoreOperator):
             keys, origin = [shard["verdicts"] for shard in given], given[0]["origin"] if given else {}
             verdicts, lineage = read_verdicts(self.repository, keys), lineage_of(self.repository, origin)
             of_dbt = dbt_conditions_of(self.repository, origin, series=task_series(context), run_key=run_key(context))
-            results = [found for key in keys if (found := find_result(self.repository, key)) is not None]
+            found = [find_result(self.repository, key) for key in keys]
+            # Of some of the shards alone, the page would show too little.
+            results = [result for result in found if result is not None] if None not in found else []
             incidents, lost = track_and_store_incidents(self, context, verdicts, results, lineage, of_dbt, origin)
             self.summary = {"store": self.repository.uri, "verdicts": keys, **incidents}
             require_no_loss(context, lost, self.summary)

@@ -174,7 +174,10 @@ def result_file(kind: str, series: str, run_key: str, attempt: str, category: Ca
 
 
 def is_saved_file(key: str) -> bool:
-    """Return whether an object has the name of a file that only saves reading, of incidents or of metrics."""
+    """Return whether an object has the name of a file that only saves reading snapshots again.
+
+    Of incidents it is the one with results of dbt, of metrics the two without days: those with days hold facts.
+    """
     return _SAVED.fullmatch(key) is not None
 
 

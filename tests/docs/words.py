@@ -70,7 +70,7 @@ BANNED_NAMES = {
 EXCEPTIONS: dict[tuple[str, str], str] = {
     ("airflow_provider_elementary/storage/encrypted_parquet.py", "memory in default_memory_pool"): "a name of pyarrow",
     ("airflow_provider_elementary/page/arrow_pool.py", "memory in default_memory_pool"): "a name of pyarrow",
-    ("airflow_provider_elementary/anomalies/detect_recent.py", "memory in default_memory_pool"): "a name of pyarrow",
+    ("airflow_provider_elementary/anomalies/metric_stream.py", "memory in default_memory_pool"): "a name of pyarrow",
     ("airflow_provider_elementary/storage/file_binding.py", "tell"): "a method of Python's files",
     ("airflow_provider_elementary/elementary_schema/json_text.py", "memory in memoryerror"): "a name of Python",
     ("tests/benchmarks/comparison.py", "tell"): "a method of Python's files",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -11,7 +11,7 @@ from airflow_provider_elementary.storage.documents import STRICT, Codec, Time
 from airflow_provider_elementary.storage.file_binding import FileBinding
 from airflow_provider_elementary.storage.keys import WrappedKey
 from airflow_provider_elementary.storage.layout import (
-    result_file_periods,
+    is_saved_file,
     result_files,
 )
 from airflow_provider_elementary.storage.records.series import (
@@ -32,12 +32,6 @@ ResultKind = Literal[
 ]
 #: Files of this category hold what the next run continues with, and no rows of the result.
 STATE = Category.RUN_RESULTS
-#: By kind, the categories of files that only save reading snapshots: a prune may remove them from results that stay.
-#: Those of metrics are of no days: others of these categories hold facts.
-_SAVED: Mapping[ResultKind, Collection[Category]] = {
-    "incidents": (STATE,),
-    "metrics": (STATE, Category.CONFIGURATION),
-}
 
 
 @dataclass(frozen=True)
@@ -90,7 +84,7 @@ class Result:
     @property
     def row_files(self) -> tuple[ResultFile, ...]:
         """The files that hold its rows."""
-        return tuple(file for file in self.files if file.category != STATE and not self._is_saved(file))
+        return tuple(file for file in self.files if file.category != STATE and not is_saved_file(file.key))
 
     @property
     def state_files(self) -> tuple[ResultFile, ...]:
@@ -99,11 +93,8 @@ class Result:
 
     @property
     def saved_files(self) -> tuple[ResultFile, ...]:
-        """The files that save reading snapshots again: nothing is lost with them."""
-        return tuple(file for file in self.files if self._is_saved(file))
-
-    def _is_saved(self, file: ResultFile) -> bool:
-        return file.category in _SAVED.get(self.kind, ()) and not result_file_periods(file.key)
+        """The files that only save reading snapshots: a prune may remove them from a result that stays."""
+        return tuple(file for file in self.files if is_saved_file(file.key))
 
     @property
     def file_prefix(self) -> str:

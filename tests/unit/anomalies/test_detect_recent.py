@@ -12,7 +12,7 @@ import pytest
 
 from airflow_provider_elementary.anomalies import backtest, detect
 from airflow_provider_elementary.anomalies.backtest import by_metric
-from airflow_provider_elementary.anomalies.detect_recent import score_recent, shard_of
+from airflow_provider_elementary.anomalies.detect_recent import score_recent
 from airflow_provider_elementary.anomalies.summary import recent
 from airflow_provider_elementary.elementary_schema import METRIC_KEYS
 from airflow_provider_elementary.exceptions import ConfigurationError
@@ -90,10 +90,6 @@ def test_the_verdicts_of_all_shards_are_those_of_the_whole(method: Any, paramete
     assert len(together) == len(dict(together))
     assert dict(together) == said(whole.verdicts)
     assert {shard.tables for shard in shards} == {frozenset(TABLES)}
-
-
-def test_a_shard_does_not_depend_on_the_other_tables_or_on_case() -> None:
-    assert [shard_of("SHOP.CORE.ORDERS", 8), shard_of("shop.core.orders", 8)] == [3, 3]
 
 
 @pytest.mark.parametrize("shard", [-1, 4])

@@ -16,8 +16,9 @@ import pyarrow.compute as pc
 import pytest
 
 from airflow_provider_elementary.anomalies import detect
-from airflow_provider_elementary.anomalies.detect_recent import Scored, score_recent, shard_of
+from airflow_provider_elementary.anomalies.detect_recent import Scored, score_recent
 from airflow_provider_elementary.anomalies.feedback import Feedback
+from airflow_provider_elementary.anomalies.metric_stream import shard_of
 from airflow_provider_elementary.anomalies.robust import ModelState, replay
 from airflow_provider_elementary.anomalies.robust import series_spool as spool
 from airflow_provider_elementary.anomalies.robust.state_store import ModelStateStore, scoring_settings
